@@ -1,0 +1,86 @@
+# `make help` lists what can be made. Everything needs Go and nothing else;
+# `make test` installs what the tests need beside it (scripts/install-test-parts).
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+GO        ?= go
+ARGS      ?=
+BENCHTIME ?= 1s
+FUZZTIME  ?= 30s
+
+# The linter is compiled once and kept; its name carries Go's version, because it refuses code newer than its own Go.
+LINT := .cache/bin/golangci-lint-$(shell $(GO) env GOVERSION)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## start a server from source (ARGS="--listen :8080" …)
+	$(GO) run . serve $(ARGS)
+
+.PHONY: build
+build: ## build ./guildhall, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -o guildhall .
+
+# Written beside its place and moved, so that a failure leaves the old document whole.
+.PHONY: generate
+generate: ## derive generated code and api/openapi.json from the source
+	$(GO) generate ./...
+	@mkdir -p api
+	$(GO) run . openapi > api/.openapi.json.new || { rm -f api/.openapi.json.new; exit 1; }
+	@mv api/.openapi.json.new api/openapi.json
+
+.PHONY: check
+check: format vet lint short contract ## everything that takes under a minute: before each commit
+
+.PHONY: test
+test: parts format vet lint ## everything, with the race detector; installs what it needs
+	$(GO) test -race -timeout 20m ./...
+
+.PHONY: bench
+bench: ## run the benchmarks (BENCHTIME=1s)
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./bench/...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for a while (FUZZTIME=30s)
+	@GO=$(GO) scripts/fuzz $(FUZZTIME)
+
+.PHONY: lint
+lint: $(LINT) ## golangci-lint, staticcheck included
+	$(LINT) run
+
+.PHONY: fmt
+fmt: ## format all Go code
+	gofmt -s -w .
+
+.PHONY: clean
+clean: ## remove what was built here (not the data)
+	rm -rf guildhall .cache coverage*
+
+# The parts of check and test; they can be called alone.
+
+.PHONY: parts format vet short contract
+parts:
+	@scripts/install-test-parts
+
+format:
+	@out=$$(gofmt -s -l .); [ -z "$$out" ] || { echo "not formatted, run make fmt:"; echo "$$out"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+
+short:
+	$(GO) test -short ./...
+
+contract:
+	@scripts/contract-check api/openapi.json
+
+$(LINT): tools/go.mod tools/go.sum
+	@echo "building golangci-lint, once"
+	@rm -f .cache/bin/golangci-lint-*
+	$(GO) build -C tools -trimpath -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -1,0 +1,90 @@
+package account
+
+import (
+	"crypto/rand"
+	"embed"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+
+	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/route"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
+
+type setupPage struct {
+	Title, Nonce string
+	Link, Email  string
+	Wrong        map[string]string // what is wrong with which field
+	Closed       string
+	Done         bool
+	Token, URL   string
+	Expires      string
+}
+
+// maxForm bounds the body of a form.
+const maxForm = 16 << 10
+
+// Pages adds the setup form. publicURL stands in the commands that it shows.
+func Pages(mux *http.ServeMux, s *Service, r *route.Router, publicURL string) {
+	mux.HandleFunc("GET /setup", func(w http.ResponseWriter, req *http.Request) {
+		token := req.URL.Query().Get("token")
+		p := setupPage{Title: "Set up Guildhall", Link: token}
+		if err := s.SetupOpen(req.Context(), token); err != nil {
+			p.refused(err)
+		}
+		render(w, req, p)
+	})
+	mux.HandleFunc("POST /setup", func(w http.ResponseWriter, req *http.Request) {
+		req.Body = http.MaxBytesReader(w, req.Body, maxForm)
+		p := setupPage{Title: "Set up Guildhall", Link: req.PostFormValue("token"), Email: req.PostFormValue("email"), URL: publicURL}
+		pass, err := r.Admit(req, authz.Public, authz.Scope{})
+		if err != nil {
+			route.WriteProblem(w, req, err)
+			return
+		}
+		a, access, err := s.Setup(req.Context(), pass, p.Link, p.Email, req.PostFormValue("password"))
+		if err != nil {
+			p.refused(err)
+		} else {
+			p.Title, p.Done, p.Email, p.Token = "Guildhall is set up", true, a.Email, access.Token
+			p.Expires = access.ExpiresAt.Std().Format("15:04 MST")
+		}
+		render(w, req, p)
+	})
+}
+
+// refused keeps what was typed and says what is wrong, where it is wrong.
+func (p *setupPage) refused(err error) {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.Invalid {
+		p.Closed = fault.From(err).Detail
+		return
+	}
+	p.Wrong = map[string]string{}
+	for _, field := range f.Fields {
+		p.Wrong[field.Field] = field.Message
+	}
+}
+
+func render(w http.ResponseWriter, r *http.Request, p setupPage) {
+	p.Nonce = rand.Text()
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+p.Nonce+"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	switch {
+	case p.Closed != "":
+		w.WriteHeader(http.StatusNotFound)
+	case p.Wrong != nil:
+		w.WriteHeader(http.StatusBadRequest)
+	}
+	if err := pages.ExecuteTemplate(w, "form", p); err != nil {
+		slog.ErrorContext(r.Context(), "page could not be written", "error", err)
+	}
+}

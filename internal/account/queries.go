@@ -1,0 +1,72 @@
+package account
+
+import (
+	"errors"
+
+	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/clock"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+const accounts = `SELECT id, email, communication_email, first_name, last_name, nickname, picture_url, password_hash,
+	credentials_changed_at, verified_at, disabled_at, created_at, updated_at FROM account `
+
+type row struct {
+	Account
+	hash string
+}
+
+func scan(s store.Scan) (r row, err error) {
+	return r, s(&r.ID, &r.Email, &r.CommunicationEmail, &r.FirstName, &r.LastName, &r.Nickname, &r.PictureURL, &r.hash,
+		&r.CredentialsChangedAt, &r.VerifiedAt, &r.DisabledAt, &r.CreatedAt, &r.UpdatedAt)
+}
+
+func load(q store.Querier, user id.User) (Account, error) {
+	r, err := store.One(q, accounts+`WHERE id = $1`, scan, user)
+	if errors.Is(err, store.ErrNone) {
+		err = fault.New(fault.Unauthenticated, "")
+	}
+	return r.Account, err
+}
+
+func findByEmail(q store.Querier, email string) (Account, string, error) {
+	r, err := store.One(q, accounts+`WHERE email_key = $1`, scan, authn.Key(email))
+	return r.Account, r.hash, err
+}
+
+// insert reports false where the address is taken.
+func insert(tx *store.Tx, a Account, hash string) (bool, error) {
+	n, err := tx.Exec(`INSERT INTO account (id, email, email_key, communication_email, first_name, last_name, nickname, picture_url, password_hash,
+		organization_limit, credentials_changed_at, verified_at, disabled_at, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, 0, $12, $12) ON CONFLICT (email_key) DO NOTHING`,
+		a.ID, a.Email, authn.Key(a.Email), a.CommunicationEmail, a.FirstName, a.LastName, a.Nickname, a.PictureURL, hash,
+		a.CredentialsChangedAt, a.VerifiedAt, a.CreatedAt)
+	return n == 1, err
+}
+
+func setCommunicationEmail(tx *store.Tx, a Account) error {
+	_, err := tx.Exec(`UPDATE account SET communication_email = $2, updated_at = $3 WHERE id = $1`, a.ID, a.CommunicationEmail, a.UpdatedAt)
+	return err
+}
+
+func anyAccount(q store.Querier) (bool, error) {
+	n, err := store.Value[int64](q, `SELECT COUNT(*) FROM (SELECT id FROM account LIMIT 1) AS one`)
+	return n > 0, err
+}
+
+func saveSetupLink(tx *store.Tx, hash []byte, expires clock.Time) error {
+	_, err := tx.Exec(`INSERT INTO setup_link (token_hash, expires_at) VALUES ($1, $2)`, hash, expires)
+	return err
+}
+
+func dropSetupLinks(tx *store.Tx, before clock.Time) error {
+	_, err := tx.Exec(`DELETE FROM setup_link WHERE expires_at < $1`, before)
+	return err
+}
+
+func setupLinkValid(q store.Querier, hash []byte, now clock.Time) (bool, error) {
+	n, err := store.Value[int64](q, `SELECT COUNT(*) FROM setup_link WHERE token_hash = $1 AND expires_at > $2`, hash, now)
+	return n > 0, err
+}

@@ -1,0 +1,182 @@
+// Package apitoken keeps the API tokens of organizations: for machines, with a
+// role, bounded by what their creator may do at the moment of each request.
+package apitoken
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/guildhall-dev/guildhall/internal/audit"
+	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/clock"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/route"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// maxTokens bounds the tokens of one organization.
+const maxTokens = 1000
+
+// APIToken is a token as it is kept: never its secret.
+type APIToken struct {
+	ID           id.Token
+	Organization id.Organization
+	Name         string
+	Description  string
+	Role         authz.RoleName
+	Hint         string // the last characters of the secret, to recognise it
+	CreatedBy    id.User
+	CreatorEmail string
+	CreatorName  string
+	CreatedAt    clock.Time
+	UpdatedAt    clock.Time
+	ExpiresAt    clock.Time
+	LastUsedAt   clock.Time
+}
+
+// Created is a new token with its secret, which is shown this once.
+type Created struct {
+	APIToken
+	Secret string
+}
+
+// Service changes API tokens.
+type Service struct{ db *store.DB }
+
+// NewService makes the service.
+func NewService(db *store.DB) *Service { return &Service{db} }
+
+// Request is what a new token should be. Without a role it is an ADMIN.
+type Request struct {
+	Name        string
+	Description string
+	Role        id.Role
+	ExpiresAt   clock.Time
+}
+
+// New is a checked request for a token, with its secret made already.
+type New struct {
+	Secret  string
+	request Request
+	role    authz.RoleName
+}
+
+// Prepare checks what a new token should be.
+func (s *Service) Prepare(r Request, role authz.RoleName) (New, error) {
+	checks := &fault.Checks{}
+	r.Name = route.CheckName(checks, "name", r.Name)
+	route.CheckText(checks, "description", &r.Description, route.MaxDescription)
+	if r.ExpiresAt != 0 && r.ExpiresAt <= s.db.Now() {
+		checks.Add("expires_at", "must lie in the future")
+	}
+	switch role {
+	case "":
+		checks.Add("role_id", "is not the id of a role of this organization; listOrganizationAvailableRoles gives them")
+	case authz.Owner:
+		checks.Add("role_id", "cannot be OWNER: exactly one person is the owner; a token can be ADMIN at most")
+	}
+	return New{authn.NewAPIToken(), r, role}, checks.Err()
+}
+
+// Create makes a token. Nobody makes one that may do more than they may themselves.
+func (s *Service) Create(ctx context.Context, pass authz.Pass, r Request) (Created, error) {
+	if err := pass.For(authz.TokenCreate); err != nil {
+		return Created{}, err
+	}
+	name := authz.Admin
+	if r.Role != "" {
+		name = ""
+		if role, ok := authz.FindRole(pass.Organization(), r.Role); ok {
+			name = role.Name
+		}
+	}
+	n, err := s.Prepare(r, name)
+	if err != nil {
+		return Created{}, err
+	}
+	return store.Write(ctx, s.db, pass, func(tx *store.Tx) (Created, error) { return s.CreateIn(tx, pass, n) })
+}
+
+// CreateIn makes the token as a part of a Write.
+func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Created, error) {
+	r, role, secret := n.request, n.role, n.Secret
+	if granted, ok := authz.LookupRole(role); !ok || !pass.CanGrant(granted) {
+		return Created{}, fault.New(fault.CannotGrant, "You cannot make a token with the role %s: it may do more than you may.", role)
+	}
+	count, err := count(tx, pass.Organization())
+	if err != nil {
+		return Created{}, err
+	}
+	if count >= maxTokens {
+		return Created{}, fault.New(fault.LimitReached, "An organization can have at most %d API tokens; delete some that are not used any more.", maxTokens)
+	}
+	t := APIToken{
+		ID: id.New[id.Token](), Organization: pass.Organization(), Name: r.Name, Description: r.Description, Role: role,
+		Hint: secret[len(secret)-4:], CreatedBy: pass.Actor().User,
+		CreatedAt: tx.Now(), UpdatedAt: tx.Now(), ExpiresAt: r.ExpiresAt,
+	}
+	free, err := insert(tx, t, authn.HashAPIToken(secret))
+	if err != nil {
+		return Created{}, err
+	}
+	if !free {
+		return Created{}, fault.New(fault.NameTaken, "Organization Api Token name is already taken")
+	}
+	return Created{t, secret}, audit.Record(tx, string(t.Organization), pass, audit.Entry{
+		Action: audit.APITokenCreate, Target: t.reference(), After: shown(t),
+	})
+}
+
+func (t APIToken) reference() audit.Reference {
+	return audit.Reference{ID: string(t.ID), Name: t.Name}
+}
+
+// List reads an organization's tokens, narrowed by parts of the token's and of the
+// creator's name, whatever their case.
+func (s *Service) List(ctx context.Context, pass authz.Pass, name, creator string) ([]APIToken, error) {
+	if err := pass.For(authz.TokenRead); err != nil {
+		return nil, err
+	}
+	all, err := list(s.db.Reader(ctx), pass.Organization())
+	if err != nil {
+		return nil, err
+	}
+	name, creator = authn.Key(name), authn.Key(creator)
+	found := []APIToken{}
+	for _, t := range all {
+		if strings.Contains(authn.Key(t.Name), name) && strings.Contains(authn.Key(t.CreatorName+"\n"+t.CreatorEmail), creator) {
+			found = append(found, t)
+		}
+	}
+	return found, nil
+}
+
+// Delete revokes a token; its next request is refused.
+func (s *Service) Delete(ctx context.Context, pass authz.Pass, token id.Token) error {
+	if err := pass.For(authz.TokenDelete); err != nil {
+		return err
+	}
+	return store.Do(ctx, s.db, pass, func(tx *store.Tx) error {
+		t, err := load(tx, pass.Organization(), token)
+		if err != nil {
+			return err
+		}
+		if err := remove(tx, pass.Organization(), token); err != nil {
+			return err
+		}
+		return audit.Record(tx, string(pass.Organization()), pass, audit.Entry{
+			Action: audit.APITokenDelete, Target: t.reference(), Before: shown(t),
+		})
+	})
+}
+
+// Purge removes every token of an organization for good.
+func (*Service) Purge(tx *store.Tx, organization id.Organization) error {
+	return removeAll(tx, organization)
+}
+
+// String keeps the secret out of logs.
+func (c Created) String() string { return fmt.Sprintf("API token %s (***%s)", c.ID, c.Hint) }

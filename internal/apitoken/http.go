@@ -1,0 +1,130 @@
+package apitoken
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/clock"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/route"
+)
+
+// organizationApiTokenCreateRequest is the body of createOrganizationApiToken.
+type organizationApiTokenCreateRequest struct { //nolint:revive // the contract spells it so
+	Name        string     `json:"name" doc:"Unique in the organization, whatever its case; 1 to 128 characters."`
+	Description string     `json:"description,omitempty" doc:"At most 2000 characters."`
+	Scope       *string    `json:"scope,omitempty" nullable:"true" enum:"ADMIN" deprecated:"true" doc:"Ignored; role_id decides."`
+	RoleID      *string    `json:"role_id,omitempty" nullable:"true" format:"uuid" doc:"The role, as listOrganizationAvailableRoles gives it; null or left out means ADMIN. It cannot be OWNER, nor a role that may do more than the caller."`
+	ExpiresAt   *time.Time `json:"expires_at,omitempty" nullable:"true" doc:"When the token stops working; null or left out means never. An addition of Guildhall."`
+}
+
+// OrganizationAPIToken is a token on the wire.
+type OrganizationAPIToken struct {
+	ID          id.Token   `json:"id" format:"uuid" doc:"The token's id; the secret is not derived from it."`
+	CreatedAt   time.Time  `json:"created_at" doc:"When it was created."`
+	UpdatedAt   time.Time  `json:"updated_at" doc:"When it was last changed."`
+	Name        string     `json:"name" doc:"The name."`
+	Description string     `json:"description" doc:"What it is for."`
+	RoleName    string     `json:"role_name" doc:"The name of its role."`
+	RoleID      id.Role    `json:"role_id" format:"uuid" doc:"The id of its role in this organization."`
+	Hint        string     `json:"hint" doc:"The last four characters of the secret. An addition of Guildhall."`
+	CreatedBy   string     `json:"created_by" doc:"The e-mail address of the person whose rights bound it. An addition of Guildhall."`
+	ExpiresAt   *time.Time `json:"expires_at" nullable:"true" doc:"When it stops working; null means never. An addition of Guildhall."`
+	LastUsedAt  *time.Time `json:"last_used_at" nullable:"true" doc:"When it was last used, to the minute; null means never. An addition of Guildhall."`
+}
+
+type organizationApiTokenCreate struct { //nolint:revive // the contract spells it so
+	OrganizationAPIToken
+	Token string `json:"token" doc:"The secret, shown this once: send it as 'Authorization: Token …'. 64 characters that begin with qov_."`
+}
+
+type organizationApiTokenList struct { //nolint:revive // the contract spells it so
+	Results []OrganizationAPIToken `json:"results" doc:"The organization's tokens, oldest first."`
+}
+
+func shown(t APIToken) OrganizationAPIToken {
+	role, _ := authz.LookupRole(t.Role)
+	return OrganizationAPIToken{
+		ID: t.ID, CreatedAt: t.CreatedAt.Std(), UpdatedAt: t.UpdatedAt.Std(), Name: t.Name, Description: t.Description,
+		RoleName: string(t.Role), RoleID: role.ID(t.Organization), Hint: t.Hint, CreatedBy: t.CreatorEmail,
+		ExpiresAt: t.ExpiresAt.Pointer(), LastUsedAt: t.LastUsedAt.Pointer(),
+	}
+}
+
+type handlers struct{ service *Service }
+
+// Register adds the operations of API tokens.
+func Register(r *route.Router, s *Service) {
+	h := &handlers{s}
+	const tag = "Organization Api Token"
+	const path = "/organization/{organizationId}/apiToken"
+	route.Register(r, route.Operation{
+		ID: "listOrganizationApiTokens", Method: http.MethodGet, Path: path, Tag: tag, Summary: "List organization api tokens",
+		Description: "Never the secrets.", Permission: authz.TokenRead, Scope: route.InOrganization,
+	}, h.list)
+	route.Register(r, route.Operation{
+		ID: "createOrganizationApiToken", Method: http.MethodPost, Path: path, Tag: tag, Summary: "Create an organization api token",
+		Description: "The secret is in this answer and nowhere else. What the token may do is its role, bounded by what its creator may do at each request; when the creator leaves the organization it sleeps, and wakes when they come back.",
+		Permission:  authz.TokenCreate, Scope: route.InOrganization, Status: http.StatusCreated,
+		Refusals: []fault.Code{fault.NameTaken, fault.CannotGrant, fault.LimitReached, fault.IdempotencyReused},
+	}, h.create)
+	route.Register(r, route.Operation{
+		ID: "deleteOrganizationApiToken", Method: http.MethodDelete, Path: path + "/{apiTokenId}", Tag: tag, Summary: "Delete organization api token",
+		Description: "The token stops working at once.", Permission: authz.TokenDelete, Scope: route.InOrganization, Status: http.StatusNoContent,
+	}, h.delete)
+}
+
+type listInput struct {
+	route.OrganizationPath
+	Name        string `query:"name" maxLength:"128" doc:"Only tokens whose name has this part, whatever its case."`
+	CreatorName string `query:"creatorName" maxLength:"254" doc:"Only tokens whose creator's name or e-mail address has this part, whatever its case."`
+}
+
+func (h *handlers) list(ctx context.Context, pass authz.Pass, in *listInput) (organizationApiTokenList, error) {
+	tokens, err := h.service.List(ctx, pass, in.Name, in.CreatorName)
+	answer := organizationApiTokenList{Results: make([]OrganizationAPIToken, 0, len(tokens))}
+	for _, t := range tokens {
+		answer.Results = append(answer.Results, shown(t))
+	}
+	return answer, err
+}
+
+type createInput struct {
+	route.OrganizationPath
+	Body organizationApiTokenCreateRequest
+}
+
+func (h *handlers) create(ctx context.Context, pass authz.Pass, in *createInput) (organizationApiTokenCreate, error) {
+	r := Request{Name: in.Body.Name, Description: in.Body.Description}
+	if in.Body.RoleID != nil {
+		role, err := route.PathID[id.Role]("role_id", *in.Body.RoleID)
+		if err != nil {
+			return organizationApiTokenCreate{}, err
+		}
+		r.Role = role
+	}
+	if in.Body.ExpiresAt != nil {
+		r.ExpiresAt = clock.At(*in.Body.ExpiresAt)
+	}
+	created, err := h.service.Create(ctx, pass, r)
+	if err != nil {
+		return organizationApiTokenCreate{}, err
+	}
+	return organizationApiTokenCreate{shown(created.APIToken), created.Secret}, nil
+}
+
+type deleteInput struct {
+	route.OrganizationPath
+	Token string `path:"apiTokenId" format:"uuid" doc:"The token's id."`
+}
+
+func (h *handlers) delete(ctx context.Context, pass authz.Pass, in *deleteInput) (route.Empty, error) {
+	token, err := route.PathID[id.Token]("apiTokenId", in.Token)
+	if err != nil {
+		return route.Empty{}, err
+	}
+	return route.Empty{}, h.service.Delete(ctx, pass, token)
+}

@@ -1,0 +1,152 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/guildhall-dev/guildhall/internal/account"
+	"github.com/guildhall-dev/guildhall/internal/apitoken"
+	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/organization"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// The commands of the operator, as they travel over the control socket.
+const (
+	CommandBootstrap           = "bootstrap"
+	CommandUserCreate          = "user-create"
+	CommandAccessToken         = "access-token" //nolint:gosec // the name of a command
+	CommandOrganizationRestore = "organization-restore"
+)
+
+// Credentials name a person and a new password.
+type Credentials struct {
+	Email    string `json:"email"`
+	Password string `json:"password"`
+}
+
+// BootstrapRequest asks for everything that a script needs to begin.
+type BootstrapRequest struct {
+	Credentials
+	Organization string `json:"organization"`
+}
+
+// BootstrapAnswer is a person, an organization they own, and a token for each.
+type BootstrapAnswer struct {
+	UserID         id.User         `json:"user_id"`
+	OrganizationID id.Organization `json:"organization_id"`
+	APIToken       string          `json:"api_token"`
+	AccessToken    string          `json:"access_token"`
+}
+
+// UserAnswer is a new person with an access token.
+type UserAnswer struct {
+	UserID      id.User `json:"user_id"`
+	AccessToken string  `json:"access_token"`
+}
+
+// AccessAnswer is an access token with its end.
+type AccessAnswer struct {
+	AccessToken string    `json:"access_token"`
+	ExpiresAt   time.Time `json:"expires_at"`
+}
+
+// RestoreRequest names a deleted organization.
+type RestoreRequest struct {
+	Name string `json:"name"`
+}
+
+// RestoreAnswer is the organization that is back.
+type RestoreAnswer struct {
+	OrganizationID id.Organization `json:"organization_id"`
+	Name           string          `json:"name"`
+}
+
+// operator is the pass of the operator's commands.
+func operator() authz.Pass { return authz.System("operator") }
+
+// Run does a command of the operator.
+func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any, error) {
+	switch command {
+	case CommandBootstrap:
+		return runWith(ctx, in, a.bootstrap)
+	case CommandUserCreate:
+		return runWith(ctx, in, a.createUser)
+	case CommandAccessToken:
+		return runWith(ctx, in, a.accessToken)
+	case CommandOrganizationRestore:
+		return runWith(ctx, in, a.restore)
+	}
+	return nil, fault.New(fault.NotFound, "The running server does not know the command %q; is it an older version?", command)
+}
+
+func runWith[I, O any](ctx context.Context, text json.RawMessage, do func(context.Context, I) (O, error)) (any, error) {
+	var in I
+	if err := json.Unmarshal(text, &in); err != nil {
+		return nil, fault.New(fault.Malformed, "").Because(err)
+	}
+	return do(ctx, in)
+}
+
+// bootstrap makes a verified person, their organization and an ADMIN token in one
+// Write: all of it or nothing.
+func (a *App) bootstrap(ctx context.Context, in BootstrapRequest) (BootstrapAnswer, error) {
+	person, err := a.Accounts.Prepare(in.Email, in.Password)
+	if err != nil {
+		return BootstrapAnswer{}, err
+	}
+	company, err := a.Organizations.Prepare(in.Organization, "ENTERPRISE_2025", organization.Profile{})
+	if err != nil {
+		return BootstrapAnswer{}, err
+	}
+	token, err := a.Tokens.Prepare(apitoken.Request{Name: "bootstrap", Description: "Made by guildhall admin bootstrap."}, authz.Admin)
+	if err != nil {
+		return BootstrapAnswer{}, err
+	}
+	type made struct {
+		Account      account.Account
+		Organization organization.Organization
+	}
+	m, err := store.Write(ctx, a.DB, operator(), func(tx *store.Tx) (m made, err error) {
+		if m.Account, err = a.Accounts.CreateIn(tx, operator(), person); err != nil {
+			return m, err
+		}
+		owner := operator().As(m.Account.Identity())
+		if m.Organization, err = a.Organizations.CreateIn(tx, owner, company); err != nil {
+			return m, err
+		}
+		_, err = a.Tokens.CreateIn(tx, owner.On(m.Organization.ID), token)
+		return m, err
+	})
+	if err != nil {
+		return BootstrapAnswer{}, err
+	}
+	access, err := a.Accounts.Access(m.Account)
+	return BootstrapAnswer{m.Account.ID, m.Organization.ID, token.Secret, access.Token}, err
+}
+
+func (a *App) createUser(ctx context.Context, in Credentials) (UserAnswer, error) {
+	created, err := a.Accounts.Create(ctx, operator(), in.Email, in.Password)
+	if err != nil {
+		return UserAnswer{}, err
+	}
+	access, err := a.Accounts.Access(created)
+	return UserAnswer{created.ID, access.Token}, err
+}
+
+func (a *App) accessToken(ctx context.Context, in Credentials) (AccessAnswer, error) {
+	found, err := a.Accounts.Find(ctx, in.Email)
+	if err != nil {
+		return AccessAnswer{}, err
+	}
+	access, err := a.Accounts.Access(found)
+	return AccessAnswer{access.Token, access.ExpiresAt.Std()}, err
+}
+
+func (a *App) restore(ctx context.Context, in RestoreRequest) (RestoreAnswer, error) {
+	o, err := a.Organizations.Restore(ctx, operator(), in.Name)
+	return RestoreAnswer{o.ID, o.Name}, err
+}

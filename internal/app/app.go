@@ -1,0 +1,210 @@
+// Package app builds everything once, and starts and stops it. The program and the
+// tests both use it, so what a test sees is what runs.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/guildhall-dev/guildhall/internal/account"
+	"github.com/guildhall-dev/guildhall/internal/apitoken"
+	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/clock"
+	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/httpd"
+	"github.com/guildhall-dev/guildhall/internal/job"
+	"github.com/guildhall-dev/guildhall/internal/member"
+	"github.com/guildhall-dev/guildhall/internal/object"
+	"github.com/guildhall-dev/guildhall/internal/organization"
+	"github.com/guildhall-dev/guildhall/internal/plan"
+	"github.com/guildhall-dev/guildhall/internal/project"
+	"github.com/guildhall-dev/guildhall/internal/route"
+	"github.com/guildhall-dev/guildhall/internal/seal"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// Options are the seams for tests; the zero value is the real thing.
+type Options struct {
+	Clock  clock.Clock
+	Hasher *authn.Hasher
+	Log    *slog.Logger
+}
+
+// App is an opened Guildhall: the database and every service, not yet serving.
+type App struct {
+	Storage       config.Storage
+	Settings      config.Server
+	DB            *store.DB
+	Log           *slog.Logger
+	Accounts      *account.Service
+	Members       *member.Service
+	Organizations *organization.Service
+	Projects      *project.Service
+	Tokens        *apitoken.Service
+	Jobs          *job.Queue
+	Authenticator *authn.Authenticator
+	Authorizer    *authz.Authorizer
+	// KeyCreated is the path of the master key, where this start made it.
+	KeyCreated string
+
+	master   *seal.Master
+	plans    *plan.Catalogue
+	signer   *authn.Signer
+	resolver *object.Resolver
+	lock     *os.File
+}
+
+// Open opens and migrates the database and builds the services.
+func Open(ctx context.Context, storage config.Storage, settings config.Server, o Options) (*App, error) {
+	storage, err := storage.Complete()
+	if err != nil {
+		return nil, err
+	}
+	if err := settings.Check(); err != nil {
+		return nil, err
+	}
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Hasher == nil {
+		o.Hasher = authn.NewHasher()
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	a := &App{Storage: storage, Settings: settings, Log: o.Log}
+	if a.plans, err = plan.Load(settings.PlansFile); err != nil {
+		return nil, err
+	}
+	if err := a.open(ctx, o.Clock); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	a.build(o)
+	if err := a.signer.Ensure(ctx, authz.System("signing key")); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	if err := a.issuer(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context, c clock.Clock) error {
+	o := store.Options{URL: string(a.Storage.DatabaseURL), Clock: c, Log: a.Log}
+	if a.Storage.Embedded() {
+		if err := os.MkdirAll(a.Storage.Data, 0o700); err != nil {
+			return fmt.Errorf("make the data directory: %w", err)
+		}
+		var err error
+		if a.lock, err = lockDirectory(a.Storage.Data); err != nil {
+			return err
+		}
+		o.Path = a.Storage.DatabaseFile()
+	}
+	var err error
+	if a.DB, err = store.Open(ctx, o); err != nil {
+		a.DB = nil
+		return err
+	}
+	if err := a.DB.Migrate(ctx); err != nil {
+		return err
+	}
+	return a.bindKey(ctx)
+}
+
+// bindKey loads the master key, or makes it for a database that has none yet; a
+// database that was sealed with another key is refused.
+func (a *App) bindKey(ctx context.Context) error {
+	var err error
+	a.master, err = seal.LoadMaster(a.Storage.MasterKeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		bound, askErr := seal.Bound(a.DB.Reader(ctx))
+		if askErr != nil {
+			return askErr
+		}
+		if bound != "" {
+			return fault.New(fault.MasterKeyMismatch, "The master key file %s is missing, and this database was sealed with a key (fingerprint %s). Put the key back, or name it with --master-key-file.",
+				a.Storage.MasterKeyFile, bound)
+		}
+		var created bool
+		if a.master, created, err = seal.LoadOrCreateMaster(a.Storage.MasterKeyFile); created {
+			a.KeyCreated = a.Storage.MasterKeyFile
+		}
+	}
+	if err != nil {
+		return err
+	}
+	a.DB.UseKeys(seal.StoreKeys(a.master))
+	return store.Do(ctx, a.DB, authz.System("bind the master key"), func(tx *store.Tx) error { return seal.Bind(tx, a.master) })
+}
+
+func (a *App) build(o Options) {
+	a.signer = authn.NewSigner(a.DB, seal.NewKeeper(a.master), a.Settings.AccessTokenLife)
+	a.Authenticator = authn.NewAuthenticator(a.DB, a.signer)
+	a.Authorizer = authz.New(a.DB)
+	a.resolver = object.NewResolver(a.DB)
+	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
+	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer)
+	a.Members = member.NewService(a.DB)
+	a.Tokens = apitoken.NewService(a.DB)
+	a.Projects = project.NewService(a.DB)
+	a.Organizations = organization.NewService(a.DB, a.Jobs, a.plans, a.Members, a.Tokens, organization.Settings{
+		MaxPerUser: a.Settings.MaxOrganizationsPerUser, SupportEmail: a.Settings.SupportEmail, Grace: a.Settings.DeletionGrace,
+	})
+}
+
+// publicURLSetting remembers the server's address, so that tokens made by a command
+// beside it name the same issuer.
+const publicURLSetting = "public_url"
+
+func (a *App) issuer(ctx context.Context) error {
+	url := a.Settings.BaseURL(a.Settings.Listen)
+	known, err := store.Setting(a.DB.Reader(ctx), publicURLSetting)
+	if known != "" && a.Settings.PublicURL == "" {
+		url = known
+	}
+	a.signer.SetIssuer(url)
+	return err
+}
+
+// serverAt builds what answers requests, for a public URL.
+func (a *App) serverAt(publicURL string) *httpd.Server {
+	return httpd.New(httpd.Services{
+		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
+		Retention: a.Organizations.Retention,
+	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
+}
+
+// Server builds what answers requests without listening, for tests.
+func (a *App) Server(publicURL string) *httpd.Server { return a.serverAt(publicURL) }
+
+// HeadMAC is the key that signs the heads of the chains.
+func (a *App) HeadMAC() []byte { return seal.StoreKeys(a.master).HeadMAC }
+
+// Close ends the work in the background and closes the database.
+func (a *App) Close() error {
+	var errs []error
+	if a.Jobs != nil {
+		a.Jobs.Stop()
+	}
+	if a.DB != nil {
+		if a.Authenticator != nil {
+			errs = append(errs, a.Authenticator.FlushUsage(context.Background(), authz.System("last use of tokens")))
+		}
+		errs = append(errs, a.DB.Close())
+	}
+	if a.lock != nil {
+		errs = append(errs, a.lock.Close()) // the lock goes with the file
+	}
+	return errors.Join(errs...)
+}
+
+// socketPath is where a running server takes the operator's commands.
+func socketPath(data string) string { return filepath.Join(data, "control.sock") }

@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/object"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// Serve listens and answers until ctx ends. What a person should know at the start
+// is written to out; ready is called with the address when requests are taken.
+func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) error {
+	l, err := net.Listen("tcp", a.Settings.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", a.Settings.Listen, err)
+	}
+	publicURL := a.Settings.BaseURL(l.Addr().String())
+	a.signer.SetIssuer(publicURL)
+	if err := store.Do(ctx, a.DB, authz.System("remember the public URL"), func(tx *store.Tx) error {
+		return store.SetSetting(tx, publicURLSetting, publicURL)
+	}); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	server := a.serverAt(publicURL)
+	a.Jobs.Start()
+
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	work.Go(func() { a.maintain(background) })
+	if a.Storage.Embedded() {
+		control, err := a.listenControl()
+		if err != nil {
+			stop()
+			return errors.Join(err, l.Close())
+		}
+		work.Go(func() { a.serveControl(background, control) })
+	}
+	if err := a.greet(ctx, out, publicURL); err != nil {
+		a.Log.Error("the setup link could not be made", "error", err)
+	}
+	if ready != nil {
+		ready(publicURL)
+	}
+	err = server.Serve(ctx, l, a.Settings.ShutdownTimeout, a.Log)
+	stop()
+	work.Wait()
+	return err
+}
+
+// greet says where the server is and, while there is no account, how to begin.
+func (a *App) greet(ctx context.Context, out io.Writer, publicURL string) error {
+	where := "PostgreSQL"
+	if a.Storage.Embedded() {
+		where = "SQLite in " + a.Storage.Data
+	}
+	fmt.Fprintf(out, "Guildhall listens on %s (%s).\n", publicURL, where)
+	if a.KeyCreated != "" {
+		fmt.Fprintf(out, "A new master key was written to %s. Keep a copy apart from the data: without it no secret can be read again.\n", a.KeyCreated)
+	}
+	token, err := a.Accounts.SetupToken(ctx, authz.System("setup link"))
+	if err != nil || token == "" {
+		return err
+	}
+	fmt.Fprintf(out, "There is no account yet. Create the first one here, within an hour:\n\n    %s/setup?token=%s\n\n", publicURL, token)
+	return nil
+}
+
+// maintain does what has to be done from time to time.
+func (a *App) maintain(ctx context.Context) {
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
+	for n := 0; ; n++ {
+		if n%60 == 0 {
+			if err := a.tidy(ctx); err != nil && ctx.Err() == nil {
+				a.Log.Error("old rows could not be removed", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-minute.C:
+		}
+		if err := a.Authenticator.FlushUsage(ctx, authz.System("last use of tokens")); err != nil && ctx.Err() == nil {
+			a.Log.Error("last uses of tokens could not be written", "error", err)
+		}
+	}
+}
+
+// tidy removes what has outlived its time.
+func (a *App) tidy(ctx context.Context) error {
+	return store.Do(ctx, a.DB, authz.System("tidy"), func(tx *store.Tx) error {
+		if err := store.DropOldAnswers(tx); err != nil {
+			return err
+		}
+		return object.PurgeDeleted(tx, tx.Now().Add(-a.Settings.DeletionGrace))
+	})
+}

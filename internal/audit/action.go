@@ -1,0 +1,58 @@
+// Package audit keeps the record of what happened: an event is written in the
+// transaction of its change, its canonical bytes are chained to the one before,
+// and the head of the chain is signed with a key outside the database.
+package audit
+
+// Action is what happened, in our own words. The wire has fewer words; the table
+// below maps each action to those that existing clients know.
+type Action string
+
+// The actions.
+const (
+	OrganizationCreate  Action = "organization.create"
+	OrganizationUpdate  Action = "organization.update"
+	OrganizationDelete  Action = "organization.delete"
+	OrganizationRestore Action = "organization.restore"
+	OrganizationPurge   Action = "organization.purge"
+	MemberAdd           Action = "member.add"
+	MemberRole          Action = "member.role"
+	MemberRemove        Action = "member.remove"
+	APITokenCreate      Action = "api_token.create"
+	APITokenDelete      Action = "api_token.delete"
+	ProjectCreate       Action = "project.create"
+	ProjectUpdate       Action = "project.update"
+	ProjectDelete       Action = "project.delete"
+	AccountCreate       Action = "account.create"
+	AccountUpdate       Action = "account.update"
+	AccountSignIn       Action = "account.sign_in"
+)
+
+// Wire is how an action appears in the contract's event list.
+type Wire struct {
+	EventType, TargetType, SubTargetType string
+	// Rights says that the action changes who may do what; the head then starts a
+	// new generation of rights, which ends everything remembered about the old one.
+	Rights bool
+}
+
+var wires = map[Action]Wire{
+	OrganizationCreate:  {"CREATE", "ORGANIZATION", "", true},
+	OrganizationUpdate:  {"UPDATE", "ORGANIZATION", "", false},
+	OrganizationDelete:  {"DELETE", "ORGANIZATION", "", true},
+	OrganizationRestore: {"UPDATE", "ORGANIZATION", "", true},
+	OrganizationPurge:   {"DELETE", "ORGANIZATION", "", true},
+	MemberAdd:           {"CREATE", "MEMBERS_AND_ROLES", "", true},
+	MemberRole:          {"UPDATE", "MEMBERS_AND_ROLES", "MEMBER_ROLE", true},
+	MemberRemove:        {"DELETE", "MEMBERS_AND_ROLES", "", true},
+	APITokenCreate:      {"CREATE", "ORGANIZATION", "API_TOKEN", false},
+	APITokenDelete:      {"DELETE", "ORGANIZATION", "API_TOKEN", true},
+	ProjectCreate:       {"CREATE", "PROJECT", "", false},
+	ProjectUpdate:       {"UPDATE", "PROJECT", "", false},
+	ProjectDelete:       {"DELETE", "PROJECT", "", false},
+	AccountCreate:       {"CREATE", "MEMBERS_AND_ROLES", "", false},
+	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+}
+
+// Wires gives the table of actions, for tests and the documentation.
+func Wires() map[Action]Wire { return wires }

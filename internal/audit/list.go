@@ -1,0 +1,176 @@
+package audit
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/guildhall-dev/guildhall/internal/clock"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// Filter chooses events of a stream. Empty fields choose all.
+type Filter struct {
+	Stream        string
+	From, To      clock.Time // inclusive
+	EventType     string
+	TargetType    string
+	TargetID      string
+	SubTargetType string
+	TriggeredBy   string
+	Origin        string
+	Project       string
+	Environment   string
+	// Everything is false for those who see only what happened in projects.
+	Everything bool
+	// Nothing is true for those who see no activity at all.
+	Nothing bool
+}
+
+// Event is an event as it is listed.
+type Event struct {
+	Seq  int64
+	Wire Wire
+	Payload
+}
+
+// conditions are shared by every query over events; args gives their values in order.
+const conditions = ` organization_id = $1 AND at >= $2 AND at <= $3
+	AND ($4 = '' OR event_type = $4) AND ($5 = '' OR target_type = $5) AND ($6 = '' OR target_id = $6)
+	AND ($7 = '' OR sub_target_type = $7) AND ($8 = '' OR triggered_by = $8) AND ($9 = '' OR origin = $9)
+	AND ($10 = '' OR project_id = $10) AND ($11 = '' OR environment_id = $11) AND ($12 = 1 OR project_id <> '') AND payload IS NOT NULL `
+
+func (f Filter) args(more ...any) []any {
+	to := f.To
+	if to == 0 {
+		to = 1<<63 - 1
+	}
+	everything := 0
+	if f.Everything {
+		everything = 1
+	}
+	return append([]any{
+		f.Stream, f.From, to, f.EventType, f.TargetType, f.TargetID, f.SubTargetType,
+		f.TriggeredBy, f.Origin, f.Project, f.Environment, everything,
+	}, more...)
+}
+
+// Page is one page of events, newest first. Older and Newer are the tokens of the
+// neighbouring pages, empty at the ends.
+type Page struct {
+	Events       []Event
+	Older, Newer string
+}
+
+// List gives a page: the newest events, those older than a token, or those newer
+// than one. Tokens are positions in the chain, so equal times lose nothing.
+func List(q store.Querier, f Filter, size int, olderThan, newerThan string) (Page, error) {
+	if f.Nothing {
+		return Page{Events: []Event{}}, nil
+	}
+	below, err := position("continueToken", olderThan, 1<<63-1)
+	if err != nil {
+		return Page{}, err
+	}
+	above, err := position("stepBackToken", newerThan, 0)
+	if err != nil {
+		return Page{}, err
+	}
+	stepBack := newerThan != ""
+	query := `SELECT seq, action, payload FROM event WHERE` + conditions + `AND seq < $13 AND seq > $14 ORDER BY seq DESC LIMIT $15`
+	if stepBack {
+		query = `SELECT seq, action, payload FROM event WHERE` + conditions + `AND seq < $13 AND seq > $14 ORDER BY seq ASC LIMIT $15`
+	}
+	events, err := store.All(q, query, scanEvent, f.args(below, above, size+1)...)
+	if err != nil {
+		return Page{}, err
+	}
+	more := len(events) > size
+	events = events[:min(size, len(events))]
+	if stepBack {
+		slices.Reverse(events)
+	}
+	page := Page{Events: events}
+	if len(events) == 0 {
+		return page, nil
+	}
+	if more || stepBack {
+		page.Older = token(events[len(events)-1].Seq)
+	}
+	if (more && stepBack) || olderThan != "" {
+		page.Newer = token(events[0].Seq)
+	}
+	return page, nil
+}
+
+func scanEvent(s store.Scan) (e Event, err error) {
+	var payload []byte
+	if err = s(&e.Seq, &e.Action, &payload); err != nil {
+		return e, err
+	}
+	if err = json.Unmarshal(payload, &e.Payload); err != nil {
+		return e, fmt.Errorf("event %d: %w", e.Seq, err)
+	}
+	e.Wire = wires[e.Action]
+	return e, nil
+}
+
+func token(seq int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("e" + strconv.FormatInt(seq, 36)))
+}
+
+func position(field, token string, missing int64) (int64, error) {
+	if token == "" {
+		return missing, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err == nil && strings.HasPrefix(string(text), "e") {
+		if seq, err := strconv.ParseInt(string(text[1:]), 36, 64); err == nil && seq > 0 {
+			return seq, nil
+		}
+	}
+	c := &fault.Checks{}
+	c.Add(field, "is not a token that this server gave out")
+	return 0, c.Err()
+}
+
+// OlderExist tells whether the stream has events from before a moment.
+func OlderExist(q store.Querier, stream string, before clock.Time) (bool, error) {
+	n, err := store.Value[int64](q, `SELECT COUNT(*) FROM (SELECT seq FROM event WHERE organization_id = $1 AND at < $2 LIMIT 1) AS older`, stream, before)
+	return n > 0, err
+}
+
+// Level says which column of the events a facet is made of.
+type Level string
+
+// The levels of facets.
+const (
+	TargetLevel      Level = "target"
+	ProjectLevel     Level = "project"
+	EnvironmentLevel Level = "environment"
+)
+
+// maxFacets bounds a list of facets.
+const maxFacets = 1000
+
+// facets: each thing once, under the name that its newest event gives it.
+var facets = map[Level]string{
+	TargetLevel: `SELECT target_id, target_name FROM event WHERE organization_id = $1 AND seq IN (SELECT MAX(seq) FROM event WHERE` +
+		conditions + `AND target_id <> '' GROUP BY target_id) ORDER BY target_name, target_id LIMIT $13`,
+	ProjectLevel: `SELECT project_id, project_name FROM event WHERE organization_id = $1 AND seq IN (SELECT MAX(seq) FROM event WHERE` +
+		conditions + `AND project_id <> '' GROUP BY project_id) ORDER BY project_name, project_id LIMIT $13`,
+	EnvironmentLevel: `SELECT environment_id, environment_name FROM event WHERE organization_id = $1 AND seq IN (SELECT MAX(seq) FROM event WHERE` +
+		conditions + `AND environment_id <> '' GROUP BY environment_id) ORDER BY environment_name, environment_id LIMIT $13`,
+}
+
+// Facets lists the things that a stream's events are about.
+func Facets(q store.Querier, f Filter, level Level) ([]Reference, error) {
+	if f.Nothing {
+		return []Reference{}, nil
+	}
+	return store.All(q, facets[level], func(s store.Scan) (r Reference, err error) { return r, s(&r.ID, &r.Name) }, f.args(maxFacets)...)
+}

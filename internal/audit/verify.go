@@ -1,0 +1,191 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// BadEvent is the first event of a chain that is not as it was written.
+type BadEvent struct {
+	Stream string
+	Seq    int64
+	ID     id.Event
+	Reason string
+}
+
+func (b *BadEvent) Error() string {
+	name := ""
+	if b.ID != "" {
+		name = " (" + string(b.ID) + ")"
+	}
+	return fmt.Sprintf("stream %s, event %d%s: %s", b.Stream, b.Seq, name, b.Reason)
+}
+
+// Report says what was verified.
+type Report struct {
+	Streams int   `json:"streams"`
+	Events  int64 `json:"events"`
+	// Erased events have no bytes any more (purge, erasure of a person); their
+	// digests are still chained.
+	Erased int64 `json:"erased"`
+}
+
+type storedHead struct {
+	id          string
+	kind        store.HeadKind
+	seq, rights int64
+	hash, mac   []byte
+}
+
+// Verify walks every chain of the database. A *BadEvent is the first bad event; any
+// other error means that it could not look.
+func Verify(q store.Querier, headMAC []byte) (Report, error) {
+	var r Report
+	heads, err := store.All(q, `SELECT organization_id, kind, seq, rights_seq, hash, mac FROM organization_head ORDER BY organization_id`,
+		func(s store.Scan) (h storedHead, err error) {
+			return h, s(&h.id, &h.kind, &h.seq, &h.rights, &h.hash, &h.mac)
+		})
+	if err != nil {
+		return r, err
+	}
+	for _, h := range heads {
+		if err := verifyHead(h, headMAC); err != nil {
+			return r, err
+		}
+		if h.kind == store.AccountHead {
+			continue
+		}
+		r.Streams++
+		if err := verifyChain(q, h, &r); err != nil {
+			return r, err
+		}
+	}
+	return r, verifyNothingOutside(q)
+}
+
+func verifyHead(h storedHead, key []byte) error {
+	if h.id == store.Server && h.seq == 0 {
+		return nil // as the first migration made it
+	}
+	if !hmac.Equal(h.mac, store.HeadMAC(key, h.id, h.seq, h.rights, h.hash)) {
+		return &BadEvent{Stream: h.id, Seq: h.seq, Reason: "the head of the chain was altered: its signature does not match"}
+	}
+	return nil
+}
+
+const chainRows = `SELECT seq, id, at, action, event_type, target_type, target_id, target_name, sub_target_type, triggered_by, actor_id,
+	origin, project_id, project_name, environment_id, environment_name, payload, digest, hash FROM event WHERE organization_id = $1 ORDER BY seq`
+
+type storedEvent struct {
+	seq                   int64
+	columns               columns
+	payload, digest, hash []byte
+}
+
+// columns are what the list filters by; the payload says the same.
+type columns struct {
+	id                                                                               id.Event
+	at                                                                               int64
+	action                                                                           Action
+	eventType, targetType, targetID, targetName, subTargetType, triggeredBy, actorID string
+	origin, projectID, projectName, environmentID, environmentName                   string
+}
+
+func verifyChain(q store.Querier, h storedHead, r *Report) error {
+	var last int64
+	previous := make([]byte, sha256.Size)
+	err := store.Each(q, chainRows, func(s store.Scan) error {
+		var e storedEvent
+		c := &e.columns
+		if err := s(&e.seq, &c.id, &c.at, &c.action, &c.eventType, &c.targetType, &c.targetID, &c.targetName, &c.subTargetType, &c.triggeredBy,
+			&c.actorID, &c.origin, &c.projectID, &c.projectName, &c.environmentID, &c.environmentName, &e.payload, &e.digest, &e.hash); err != nil {
+			return &BadEvent{Stream: h.id, Seq: last + 1, Reason: "the row cannot be read: " + err.Error()}
+		}
+		if reason := e.bad(last, previous, h.id); reason != "" {
+			return &BadEvent{Stream: h.id, Seq: min(e.seq, last+1), ID: c.id, Reason: reason}
+		}
+		last, previous = e.seq, e.hash
+		r.Events++
+		if e.payload == nil {
+			r.Erased++
+		}
+		return nil
+	}, h.id)
+	if err != nil {
+		var bad *BadEvent
+		if errors.As(err, &bad) {
+			return bad
+		}
+		return err
+	}
+	switch {
+	case last < h.seq:
+		return &BadEvent{Stream: h.id, Seq: last + 1, Reason: fmt.Sprintf("missing: the chain ends at %d but its head stands at %d; the tail was cut", last, h.seq)}
+	case last > h.seq:
+		return &BadEvent{Stream: h.id, Seq: h.seq + 1, Reason: "it lies behind the head of the chain; it was inserted"}
+	case last > 0 && !bytes.Equal(previous, h.hash):
+		return &BadEvent{Stream: h.id, Seq: last, Reason: "its link is not the one that the head of the chain signed"}
+	}
+	return nil
+}
+
+// bad says what is wrong with an event that should follow the given one.
+func (e storedEvent) bad(last int64, previous []byte, stream string) string {
+	switch {
+	case e.seq <= last:
+		return "its number is there twice; it was inserted"
+	case e.seq > last+1:
+		return fmt.Sprintf("missing: after event %d comes event %d", last, e.seq)
+	}
+	if e.payload != nil {
+		if sum := sha256.Sum256(e.payload); !bytes.Equal(sum[:], e.digest) {
+			return "its content was altered: the digest does not match"
+		}
+		var p Payload
+		if err := json.Unmarshal(e.payload, &p); err != nil {
+			return "its content cannot be read"
+		}
+		if p.Stream != stream || e.columns != p.columns() {
+			return "its columns were altered: they do not say what its content says"
+		}
+	}
+	if !bytes.Equal(store.ChainHash(previous, e.seq, e.digest), e.hash) {
+		return "its link to the event before does not match: one of them was altered, moved or inserted"
+	}
+	return ""
+}
+
+func (p Payload) columns() columns {
+	w := wires[p.Action]
+	return columns{
+		p.ID, int64(p.At), p.Action, w.EventType, w.TargetType, p.Target.ID, p.Target.Name, w.SubTargetType, p.Actor.Name, p.Actor.ID,
+		p.Client.Origin, p.Project.ID, p.Project.Name, p.Environment.ID, p.Environment.Name,
+	}
+}
+
+// verifyNothingOutside looks for events and organizations that have no head.
+func verifyNothingOutside(q store.Querier) error {
+	stray, err := store.All(q, `SELECT DISTINCT e.organization_id FROM event e LEFT JOIN organization_head h ON h.organization_id = e.organization_id
+		WHERE h.organization_id IS NULL OR h.kind = 'account' ORDER BY 1`, scanText)
+	if err == nil && len(stray) > 0 {
+		return &BadEvent{Stream: stray[0], Seq: 1, Reason: "its chain has no head; the head was removed, or the events were inserted"}
+	}
+	if err != nil {
+		return err
+	}
+	stray, err = store.All(q, `SELECT o.id FROM organization o LEFT JOIN organization_head h ON h.organization_id = o.id
+		WHERE h.organization_id IS NULL OR h.seq = 0 ORDER BY 1`, scanText)
+	if err == nil && len(stray) > 0 {
+		return &BadEvent{Stream: stray[0], Seq: 1, Reason: "missing: the organization is there but its chain was removed"}
+	}
+	return err
+}
+
+func scanText(s store.Scan) (t string, err error) { return t, s(&t) }

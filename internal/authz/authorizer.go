@@ -1,0 +1,147 @@
+package authz
+
+import (
+	"context"
+	"errors"
+
+	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// Authorizer answers for actors: it knows their rights from memory, and reads them
+// where memory is outdated.
+type Authorizer struct {
+	db     *store.DB
+	rights *store.Cache[rightsKey, knownRights]
+}
+
+type rightsKey struct {
+	organization id.Organization
+	user         id.User
+	tokenRole    string
+}
+
+type knownRights struct {
+	rights Rights
+	at     store.HeadState
+}
+
+// New makes an authorizer over the database.
+func New(db *store.DB) *Authorizer {
+	return &Authorizer{db: db, rights: store.NewCache[rightsKey, knownRights](db.Heads(), 50_000)}
+}
+
+// accountLevel are the permissions that need no organization; true where an API
+// token has them as well.
+var accountLevel = map[Permission]bool{
+	AccountRead:        false,
+	AccountEdit:        false,
+	OrganizationCreate: false,
+	OrganizationList:   true,
+}
+
+// Require gives the pass for a permission in a scope, or the refusal: 401 without
+// a credential, 404 for what the actor cannot see, 403 for the rest.
+func (a *Authorizer) Require(ctx context.Context, actor authn.Actor, p Permission, s Scope) (Pass, error) {
+	if p == Public {
+		return Pass{actor: actor, permission: p, head: store.Server}, nil
+	}
+	if actor.Kind == authn.Anonymous {
+		return Pass{}, fault.New(fault.Unauthenticated, "")
+	}
+	if forTokens, ok := accountLevel[p]; ok {
+		return a.account(actor, p, forTokens)
+	}
+	known, err := a.in(ctx, actor, s.Organization)
+	if err != nil {
+		return Pass{}, err
+	}
+	if err := refusal(Decide(known.rights, p, s)); err != nil {
+		return Pass{}, err
+	}
+	return Pass{
+		actor: actor, permission: p, scope: s, head: string(s.Organization), rights: known.rights,
+		seen: a.seen(actor, store.Dependency{Head: string(s.Organization), At: known.at, OnRights: true}),
+	}, nil
+}
+
+func (a *Authorizer) account(actor authn.Actor, p Permission, forTokens bool) (Pass, error) {
+	if actor.Kind == authn.APIToken && !forTokens {
+		return Pass{}, fault.New(fault.PersonRequired, "")
+	}
+	return Pass{actor: actor, permission: p, head: string(actor.User), seen: a.seen(actor)}, nil
+}
+
+// seen adds the actor's account to what a pass stands on.
+func (a *Authorizer) seen(actor authn.Actor, deps ...store.Dependency) []store.Dependency {
+	return append(deps, store.Dependency{Head: string(actor.User), At: store.HeadState{Rights: actor.Generation}, OnRights: true})
+}
+
+func (a *Authorizer) in(ctx context.Context, actor authn.Actor, organization id.Organization) (knownRights, error) {
+	if actor.Kind == authn.APIToken && actor.Organization != organization {
+		return knownRights{}, nil
+	}
+	key := rightsKey{organization, actor.User, actor.TokenRole}
+	return a.rights.Get(key, func() (knownRights, []store.Dependency, error) {
+		rights, at, err := loadRights(a.db.Reader(ctx), actor, organization)
+		if len(rights.roles) == 0 {
+			return knownRights{}, nil, err // a stranger is asked about anew each time
+		}
+		return knownRights{rights, at}, []store.Dependency{{Head: string(organization), At: at, OnRights: true}}, err
+	})
+}
+
+// loadRights reads what an actor holds in an organization: nothing in a deleted or
+// unknown one, or where the actor is no member.
+func loadRights(q store.Querier, actor authn.Actor, organization id.Organization) (Rights, store.HeadState, error) {
+	var at store.HeadState
+	name, err := store.One(q, `SELECT m.role, h.seq, h.rights_seq
+		FROM member m JOIN organization o ON o.id = m.organization_id JOIN organization_head h ON h.organization_id = m.organization_id
+		WHERE m.organization_id = $1 AND m.user_id = $2 AND o.deleted_at = 0`,
+		func(s store.Scan) (n RoleName, err error) { return n, s(&n, &at.Seq, &at.Rights) }, organization, actor.User)
+	if errors.Is(err, store.ErrNone) {
+		return Rights{}, at, nil
+	}
+	if err != nil {
+		return Rights{}, at, err
+	}
+	return RightsOf(actor, name), at, nil
+}
+
+// Visibility says what of a kind an actor sees in an organization.
+type Visibility struct{ everything bool }
+
+// Everything tells whether the actor sees all things of the kind.
+func (v Visibility) Everything() bool { return v.everything }
+
+// Visible says which things of an organization a pass's holder sees with a
+// permission; lists ask for exactly these.
+func (p Pass) Visible(permission Permission) Visibility {
+	if p.system != "" {
+		return Visibility{everything: true}
+	}
+	return Visibility{everything: p.rights.holds(permission, NoMode)}
+}
+
+// RightsOf are what an actor holds through a member's role: an API token has at
+// most what its own role allows.
+func RightsOf(actor authn.Actor, role RoleName) Rights {
+	names := []RoleName{role}
+	if actor.Kind == authn.APIToken {
+		names = append(names, RoleName(actor.TokenRole))
+	}
+	var list []*Role
+	for _, name := range names {
+		role, ok := LookupRole(name)
+		if !ok {
+			return Rights{}
+		}
+		list = append(list, role)
+	}
+	return NewRights(list...)
+}
+
+// Allow tells whether the rights hold a permission outside every environment.
+func (r Rights) Allow(p Permission) bool { return r.holds(p, NoMode) }

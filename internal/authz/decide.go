@@ -1,0 +1,130 @@
+package authz
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/guildhall-dev/guildhall/internal/id"
+)
+
+// Scope is what a decision is about: a thing and the chain of things it lies in.
+type Scope struct {
+	Organization id.Organization
+	Project      id.Object
+	Environment  id.Object
+	Object       id.Object
+	// Kind is the thing's kind; it says which permission makes the thing visible.
+	Kind Kind
+	Mode Mode
+}
+
+// Kind is the kind of a thing for visibility.
+type Kind string
+
+// The kinds that scopes name.
+const (
+	KindOrganization Kind = "organization"
+	KindProject      Kind = "project"
+	KindEnvironment  Kind = "environment"
+	KindApplication  Kind = "application"
+	KindDatabase     Kind = "database"
+	KindCluster      Kind = "cluster"
+	KindAPIToken     Kind = "api_token"
+)
+
+// seeing says which permission shows a thing of a kind.
+var seeing = map[Kind]Permission{
+	KindOrganization: OrganizationView,
+	KindProject:      ProjectRead,
+	KindEnvironment:  EnvironmentRead,
+	KindApplication:  ApplicationRead,
+	KindDatabase:     DatabaseRead,
+	KindCluster:      ClusterView,
+	KindAPIToken:     TokenRead,
+}
+
+// Rights are what an actor holds in one organization. Every role in the list must
+// allow a thing: an API token has its own role and its creator's.
+type Rights struct{ roles []*Role }
+
+// NewRights combines roles; with none nothing is allowed or visible.
+func NewRights(roles ...*Role) Rights { return Rights{roles: roles} }
+
+// Decision is a yes or no with its reason.
+type Decision struct {
+	Allowed    bool
+	Visible    bool
+	Permission Permission
+	// Role is the role that decided: the first that refuses, or the last that allows.
+	Role   RoleName
+	Reason string
+}
+
+// Decide is the decision function. It knows nothing of requests or databases.
+func Decide(r Rights, p Permission, s Scope) Decision {
+	d := Decision{Permission: p}
+	if len(r.roles) == 0 {
+		d.Reason = "not a member of the organization"
+		return d
+	}
+	see, known := seeing[s.Kind]
+	d.Visible = known && r.holds(see, s.Mode)
+	d.Allowed = d.Visible
+	for _, role := range r.roles {
+		d.Role = role.Name
+		if !role.grants[p].has(s.Mode) {
+			d.Allowed = false
+			break
+		}
+	}
+	verb := "has not"
+	if d.Allowed {
+		verb = "has"
+	}
+	d.Reason = fmt.Sprintf("the role %s %s %s", d.Role, verb, p)
+	if s.Mode != NoMode {
+		d.Reason += " in mode " + string(s.Mode)
+	}
+	return d
+}
+
+func (r Rights) holds(p Permission, m Mode) bool {
+	for _, role := range r.roles {
+		if !role.grants[p].has(m) {
+			return false
+		}
+	}
+	return len(r.roles) > 0
+}
+
+// all is the intersection of the roles' grants.
+func (r Rights) all() grants {
+	if len(r.roles) == 0 {
+		return grants{}
+	}
+	both := grants{}
+	for p, modes := range r.roles[0].grants {
+		for _, role := range r.roles[1:] {
+			modes &= role.grants[p]
+		}
+		if modes != nowhere {
+			both[p] = modes
+		}
+	}
+	return both
+}
+
+// CanGrant tells whether somebody with these rights may hand out a role: nobody
+// gives what they lack.
+func (r Rights) CanGrant(role *Role) bool { return role.grants.within(r.all()) }
+
+// Roles names the roles that decide together.
+func (r Rights) Roles() string {
+	names := make([]string, len(r.roles))
+	for i, role := range r.roles {
+		names[i] = string(role.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), " ∩ ")
+}

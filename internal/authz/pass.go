@@ -1,0 +1,147 @@
+package authz
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// Pass proves that an actor may do one thing in one scope. Services take it; only
+// this package makes it. A Write checks it again inside its transaction.
+type Pass struct {
+	actor      authn.Actor
+	permission Permission
+	scope      Scope
+	head       string
+	rights     Rights
+	// seen are the generations of rights on which the decision stood.
+	seen   []store.Dependency
+	system string // the reason of a system pass
+}
+
+// Actor is who holds the pass.
+func (p Pass) Actor() authn.Actor { return p.actor }
+
+// Scope is what the pass is about.
+func (p Pass) Scope() Scope { return p.scope }
+
+// Organization is the organization of the scope.
+func (p Pass) Organization() id.Organization { return p.scope.Organization }
+
+// Head is the head that a Write under this pass stands on.
+func (p Pass) Head() string { return p.head }
+
+// For says whether the pass was made for a permission; services ask it first, so
+// that no caller reaches them with a pass for something else.
+func (p Pass) For(permission Permission) error {
+	if p.system != "" || (p.permission == permission && p.head != "") {
+		return nil
+	}
+	return fmt.Errorf("authz: a pass for %q was shown where %q is needed", p.permission, permission)
+}
+
+// Also tells whether the holder has a further permission in the same scope.
+func (p Pass) Also(permission Permission) bool {
+	return p.system != "" || Decide(p.rights, permission, p.scope).Allowed
+}
+
+// CanGrant tells whether the holder may hand out a role.
+func (p Pass) CanGrant(role *Role) bool { return p.system != "" || p.rights.CanGrant(role) }
+
+// Recheck decides again where rights have changed since the pass was made. The
+// Write holds the organization's head by now, so the answer stays true until it commits.
+func (p Pass) Recheck(tx *store.Tx) error {
+	if p.head == "" {
+		return errors.New("authz: an empty pass")
+	}
+	if p.system != "" {
+		return nil
+	}
+	changed, err := p.outdated(tx)
+	if err != nil || !changed {
+		return err
+	}
+	if err := authn.StillValid(tx, p.actor); err != nil {
+		return err
+	}
+	if p.scope.Organization == "" {
+		return nil
+	}
+	rights, _, err := loadRights(tx, p.actor, p.scope.Organization)
+	if err != nil {
+		return err
+	}
+	if err := refusal(Decide(rights, p.permission, p.scope)); err != nil {
+		return err
+	}
+	if !slices.Equal(rights.roles, p.rights.roles) {
+		// The service may have asked the pass for more than its permission.
+		return fault.New(fault.Unavailable, "Your rights changed at this moment; nothing was changed. Try again.")
+	}
+	return nil
+}
+
+func (p Pass) outdated(tx *store.Tx) (bool, error) {
+	for _, seen := range p.seen {
+		at, ok := tx.HeadState(seen.Head)
+		if !ok {
+			var err error
+			at.Rights, err = store.Value[int64](tx, `SELECT rights_seq FROM organization_head WHERE organization_id = $1`, seen.Head)
+			if errors.Is(err, store.ErrNone) {
+				return true, nil
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+		if at.Rights != seen.At.Rights {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// refusal is the error of a decision; nil when it allows. What is not visible does
+// not exist; what is visible names the permission that is missing.
+func refusal(d Decision) error {
+	switch {
+	case d.Allowed:
+		return nil
+	case !d.Visible:
+		return fault.New(fault.NotFound, "")
+	}
+	e := fault.New(fault.Forbidden, "You need the permission %s here: %s.", d.Permission, d.Reason)
+	e.Permission = string(d.Permission)
+	return e
+}
+
+// System makes a pass for the server itself or its operator; the reason is for the reader of the log.
+func System(reason string) Pass {
+	return Pass{
+		actor:  authn.Actor{Kind: authn.System, Name: reason, Client: authn.Client{Origin: "QOVERY_INTERNAL"}},
+		system: reason, head: store.Server,
+	}
+}
+
+// On moves a system pass onto an organization.
+func (p Pass) On(organization id.Organization) Pass {
+	if p.system != "" {
+		p.head = string(organization)
+		p.scope = Scope{Organization: organization, Kind: KindOrganization}
+	}
+	return p
+}
+
+// As lets a system pass act in the name of an account, on the account's head.
+func (p Pass) As(account authn.Account) Pass {
+	if p.system != "" {
+		p.actor.Kind, p.actor.User, p.actor.Name = authn.Person, account.ID, account.Email
+		p.head = string(account.ID)
+	}
+	return p
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/guildhall-dev/guildhall/internal/app"
+	"github.com/guildhall-dev/guildhall/internal/audit"
+	"github.com/guildhall-dev/guildhall/internal/config"
+)
+
+type adminCommands struct {
+	Bootstrap    bootstrapCommand   `cmd:"" help:"Create a verified person, an organization they own (plan ENTERPRISE_2025) and an ADMIN token, all or nothing."`
+	User         userCommands       `cmd:"" help:"People."`
+	AccessToken  accessTokenCommand `cmd:"" help:"Print a short-lived access token of a person."`
+	Organization organizationAdmin  `cmd:"" help:"Organizations."`
+}
+
+// operated is what every command of the operator takes.
+type operated struct {
+	config.Storage `embed:"" group:"Storage"`
+	JSON           bool `name:"json" help:"Print one JSON object."`
+}
+
+// operatorDeadline bounds a command of the operator.
+const operatorDeadline = 2 * time.Minute
+
+func (c operated) do(o output, command string, in, out any, words func() string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), operatorDeadline)
+	defer cancel()
+	if err := app.Operate(ctx, c.Storage, command, in, out); err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(o.out).Encode(out)
+	}
+	_, err := fmt.Fprintln(o.out, words())
+	return err
+}
+
+type credentials struct {
+	Email    string `required:"" help:"The person's e-mail address." placeholder:"ADDRESS"`
+	Password string `required:"" help:"The password, at least 8 characters; GUILDHALL_PASSWORD keeps it out of the process list." placeholder:"TEXT"`
+}
+
+func (c credentials) given() app.Credentials {
+	return app.Credentials{Email: c.Email, Password: c.Password}
+}
+
+type bootstrapCommand struct {
+	operated
+	credentials
+	Organization string `required:"" help:"The organization's name." placeholder:"NAME"`
+}
+
+// Run creates everything that a script needs to begin.
+func (c bootstrapCommand) Run(o output) error {
+	var made app.BootstrapAnswer
+	return c.do(o, app.CommandBootstrap, app.BootstrapRequest{Credentials: c.given(), Organization: c.Organization}, &made, func() string {
+		return fmt.Sprintf("%s owns the organization %s (%s).\nAPI token (shown this once): %s", c.Email, c.Organization, made.OrganizationID, made.APIToken)
+	})
+}
+
+type userCommands struct {
+	Create userCreateCommand `cmd:"" help:"Create a verified person."`
+}
+
+type userCreateCommand struct {
+	operated
+	credentials
+}
+
+// Run creates a person.
+func (c userCreateCommand) Run(o output) error {
+	var made app.UserAnswer
+	return c.do(o, app.CommandUserCreate, c.given(), &made, func() string {
+		return fmt.Sprintf("%s can sign in (%s).", c.Email, made.UserID)
+	})
+}
+
+type accessTokenCommand struct {
+	operated
+	Email string `required:"" help:"The person's e-mail address." placeholder:"ADDRESS"`
+}
+
+// Run prints an access token.
+func (c accessTokenCommand) Run(o output) error {
+	var access app.AccessAnswer
+	return c.do(o, app.CommandAccessToken, app.Credentials{Email: c.Email}, &access, func() string { return access.AccessToken })
+}
+
+type organizationAdmin struct {
+	Restore restoreCommand `cmd:"" help:"Bring a deleted organization back, with the same ids, while its time of grace lasts."`
+}
+
+type restoreCommand struct {
+	operated
+	Name string `arg:"" help:"The organization's name."`
+}
+
+// Run restores an organization.
+func (c restoreCommand) Run(o output) error {
+	var restored app.RestoreAnswer
+	return c.do(o, app.CommandOrganizationRestore, app.RestoreRequest{Name: c.Name}, &restored, func() string {
+		return fmt.Sprintf("%s is back (%s).", restored.Name, restored.OrganizationID)
+	})
+}
+
+type auditCommands struct {
+	Verify verifyCommand `cmd:"" help:"Check that no event was altered, removed, moved or inserted. Exit 0: none; exit 1: the first bad event is named."`
+}
+
+type verifyCommand struct{ operated }
+
+// verdict is what --json prints.
+type verdict struct {
+	OK bool `json:"ok"`
+	audit.Report
+	Stream string `json:"stream,omitempty"`
+	Seq    int64  `json:"seq,omitempty"`
+	Event  string `json:"event,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Run verifies every chain of events.
+func (c verifyCommand) Run(o output) error {
+	report, err := app.VerifyAudit(context.Background(), c.Storage)
+	var bad *audit.BadEvent
+	if err != nil && !errors.As(err, &bad) {
+		return err
+	}
+	v := verdict{OK: bad == nil, Report: report}
+	words := fmt.Sprintf("%d events in %d chains are as they were written.", report.Events, report.Streams)
+	if report.Erased > 0 {
+		words += fmt.Sprintf(" The content of %d was erased; their digests are in place.", report.Erased)
+	}
+	if bad != nil {
+		v.Stream, v.Seq, v.Event, v.Reason = bad.Stream, bad.Seq, string(bad.ID), bad.Reason
+		words = "First bad event: " + bad.Error()
+	}
+	if c.JSON {
+		err = json.NewEncoder(o.out).Encode(v)
+	} else {
+		_, err = fmt.Fprintln(o.out, words)
+	}
+	if err == nil && bad != nil {
+		return errSilent
+	}
+	return err
+}

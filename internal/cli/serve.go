@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/guildhall-dev/guildhall/internal/app"
+	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/httpd"
+)
+
+type serveCommand struct {
+	config.Storage `embed:"" group:"Storage"`
+	config.Server  `embed:"" group:"Server"`
+}
+
+// Help is shown by guildhall serve --help.
+func (serveCommand) Help() string {
+	return "Without any flag the server keeps its data in an embedded database and prints a link to create the first account."
+}
+
+// Run starts the server and stops it on SIGINT or SIGTERM.
+func (c serveCommand) Run(o output) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := logger(o.err, c.Server)
+	slog.SetDefault(log)
+	a, err := app.Open(ctx, c.Storage, c.Server, app.Options{Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	return a.Serve(ctx, o.out, nil)
+}
+
+func logger(w io.Writer, s config.Server) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(s.LogLevel)) // the flag allows only its names
+	options := &slog.HandlerOptions{Level: level}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+type openapiCommand struct{}
+
+// Run prints our API description.
+func (openapiCommand) Run(o output) error {
+	text, err := httpd.Document()
+	if err == nil {
+		_, err = o.out.Write(text)
+	}
+	return err
+}

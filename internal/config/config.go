@@ -1,0 +1,126 @@
+// Package config is the one set of settings: each is a flag, an environment
+// variable (GUILDHALL_ and the flag's name in capitals) and a key of the
+// configuration file. The command line wins over the environment, that over the file.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Secret is a text that does not print.
+type Secret string
+
+// String hides the secret.
+func (Secret) String() string { return "***" }
+
+// GoString hides the secret from %#v.
+func (Secret) GoString() string { return "***" }
+
+// MarshalText hides the secret from every encoder.
+func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
+// UnmarshalText takes the secret as it is.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = Secret(text)
+	return nil
+}
+
+// Storage says where the data is. Every command that touches it takes these.
+type Storage struct {
+	Data          string `help:"Directory of the embedded database. Default: guildhall in the user's data directory." placeholder:"DIR"`
+	DatabaseURL   Secret `help:"PostgreSQL to use in place of the embedded database: postgres://user:password@host/name." placeholder:"URL"`
+	MasterKeyFile string `help:"File of the master key that seals secrets; made at the first start. Default: the data directory's name with .key behind it." placeholder:"FILE"`
+}
+
+// Complete fills in the defaults.
+func (s Storage) Complete() (Storage, error) {
+	if s.Data == "" {
+		home := os.Getenv("XDG_DATA_HOME")
+		if home == "" {
+			user, err := os.UserHomeDir()
+			if err != nil {
+				return s, errors.New("there is no home directory to keep the data in: name one with --data DIR")
+			}
+			home = filepath.Join(user, ".local", "share")
+		}
+		s.Data = filepath.Join(home, "guildhall")
+	}
+	var err error
+	if s.Data, err = filepath.Abs(s.Data); err != nil {
+		return s, err
+	}
+	if s.MasterKeyFile == "" {
+		s.MasterKeyFile = s.Data + ".key"
+	}
+	return s, nil
+}
+
+// Embedded tells whether the embedded database is used.
+func (s Storage) Embedded() bool { return s.DatabaseURL == "" }
+
+// DatabaseFile is the embedded database's file.
+func (s Storage) DatabaseFile() string { return filepath.Join(s.Data, "guildhall.db") }
+
+// Server is how the server behaves.
+type Server struct {
+	Listen                  string        `help:"Address to listen on; :8080 for all interfaces." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	PublicURL               string        `help:"Address under which clients reach the server, for links. Default: http:// and the listen address." placeholder:"URL"`
+	LogFormat               string        `help:"text for people, json for machines." enum:"text,json" default:"text"`
+	LogLevel                string        `help:"Least important messages to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
+	AccessTokenLife         time.Duration `help:"How long an access token of a person works; 1m to 24h." default:"1h"`
+	MaxOrganizationsPerUser int           `help:"Organizations that one person may belong to." default:"5"`
+	SupportEmail            string        `help:"Address that refusals by a limit name." placeholder:"ADDRESS"`
+	DeletionGrace           time.Duration `help:"How long a deleted organization can be restored." default:"720h"`
+	PlansFile               string        `help:"JSON file of the plans, in place of the built-in ones." placeholder:"FILE"`
+	ShutdownTimeout         time.Duration `help:"How long running requests may take when the server stops." default:"20s"`
+}
+
+// Defaults are the settings without any flag.
+func Defaults() Server {
+	return Server{
+		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour,
+		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
+	}
+}
+
+// Check tells what is wrong with the settings.
+func (s Server) Check() error {
+	var wrong []error
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" {
+			wrong = append(wrong, fmt.Errorf("--public-url %q must look like https://guildhall.example.com", s.PublicURL))
+		}
+	}
+	if s.AccessTokenLife < time.Minute || s.AccessTokenLife > 24*time.Hour {
+		wrong = append(wrong, fmt.Errorf("--access-token-life %s must lie between 1m and 24h", s.AccessTokenLife))
+	}
+	if s.MaxOrganizationsPerUser < 1 {
+		wrong = append(wrong, errors.New("--max-organizations-per-user must be at least 1"))
+	}
+	if s.DeletionGrace < 0 {
+		wrong = append(wrong, errors.New("--deletion-grace cannot be negative"))
+	}
+	return errors.Join(wrong...)
+}
+
+// BaseURL is the public URL without a slash at its end, or one made of the address
+// that the server listens on.
+func (s Server) BaseURL(address string) string {
+	if s.PublicURL != "" {
+		return strings.TrimRight(s.PublicURL, "/")
+	}
+	if host, port, ok := strings.Cut(address, "]:"); ok && host == "[::" {
+		address = "localhost:" + port
+	}
+	if port, ok := strings.CutPrefix(address, "0.0.0.0:"); ok {
+		address = "localhost:" + port
+	}
+	return "http://" + address
+}

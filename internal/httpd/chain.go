@@ -1,0 +1,159 @@
+package httpd
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/route"
+)
+
+// metrics are what /metrics shows. Labels are operation ids and statuses, never
+// anything that a caller chooses.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "guildhall_requests_total", Help: "Requests answered, by operation and HTTP status.",
+		}, []string{"operation", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "guildhall_request_seconds", Help: "Time to answer, in seconds, by operation.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
+		}, []string{"operation"}),
+	}
+	m.registry.MustRegister(m.requests, m.seconds, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// recorder remembers the status and size of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// chain is what every request passes: request id, deadline, security headers,
+// panic guard, log line and metrics. Who calls and whether they may is asked at
+// the operation, see package route.
+func chain(next http.Handler, log *slog.Logger, m *metrics) http.Handler {
+	sameOrigin := http.NewCrossOriginProtection()
+	next = sameOrigin.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		info := &route.Info{ID: requestID(r), Path: r.URL.Path, Address: address(r), UserAgent: truncate(r.UserAgent(), 512)}
+		ctx, cancel := context.WithTimeout(route.WithInfo(r.Context(), info), requestDeadline)
+		defer cancel()
+		h := w.Header()
+		h.Set("X-Request-Id", info.ID)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		rec := &recorder{ResponseWriter: w}
+		guarded(next, rec, r.WithContext(ctx), log)
+		done(log, m, r, info, rec, time.Since(started))
+	})
+}
+
+// guarded turns a panic into a 500, or cuts the connection where the answer has begun.
+func guarded(next http.Handler, w *recorder, r *http.Request, log *slog.Logger) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		info := route.RequestInfo(r.Context())
+		log.Error("panic", "request_id", info.ID, "operation", info.Operation, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		if w.status != 0 {
+			panic(http.ErrAbortHandler)
+		}
+		route.WriteProblem(w, r, fmt.Errorf("panic: %v", p))
+	}()
+	next.ServeHTTP(w, r)
+}
+
+func done(log *slog.Logger, m *metrics, r *http.Request, info *route.Info, rec *recorder, took time.Duration) {
+	operation := info.Operation
+	if operation == "" {
+		operation = "none"
+	}
+	m.requests.WithLabelValues(operation, strconv.Itoa(rec.status)).Inc()
+	m.seconds.WithLabelValues(operation).Observe(took.Seconds())
+	if !log.Enabled(r.Context(), slog.LevelInfo) {
+		return
+	}
+	log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", rec.status), slog.Duration("took", took), slog.Int64("bytes", rec.bytes), slog.String("operation", info.Operation),
+		slog.String("actor", info.Actor), slog.String("address", info.Address), slog.String("request_id", info.ID))
+}
+
+// requestID takes a well-formed id that a proxy in front gave, or makes one.
+func requestID(r *http.Request) string {
+	given := r.Header.Get("X-Request-Id")
+	if len(given) < 8 || len(given) > 64 {
+		return id.New[string]()
+	}
+	for _, c := range []byte(given) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' {
+			return id.New[string]()
+		}
+	}
+	return given
+}
+
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// truncate cuts at a character's border and drops what is no text.
+func truncate(s string, most int) string {
+	out := make([]rune, 0, min(len(s), most))
+	for _, c := range s {
+		if c == 0 || c == '\ufffd' {
+			continue
+		}
+		if len(out) == most {
+			break
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}

@@ -1,0 +1,192 @@
+// Package httpd is the rim: the one route table, the one chain that every request
+// passes, and what is answered outside the operations: health, metrics, errors.
+package httpd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/guildhall-dev/guildhall/internal/account"
+	"github.com/guildhall-dev/guildhall/internal/activity"
+	"github.com/guildhall-dev/guildhall/internal/apitoken"
+	"github.com/guildhall-dev/guildhall/internal/organization"
+	"github.com/guildhall-dev/guildhall/internal/project"
+	"github.com/guildhall-dev/guildhall/internal/role"
+	"github.com/guildhall-dev/guildhall/internal/route"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// Limits of every request.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+	requestDeadline   = 30 * time.Second
+	maxHeaderBytes    = 64 << 10
+)
+
+// Services are what the operations call.
+type Services struct {
+	DB            *store.DB
+	Accounts      *account.Service
+	Organizations *organization.Service
+	Projects      *project.Service
+	Tokens        *apitoken.Service
+	Retention     activity.Retention
+}
+
+// Server answers requests.
+type Server struct {
+	handler http.Handler
+	router  *route.Router
+	db      *store.DB
+	// stopping makes /readyz say no, so that a load balancer looks elsewhere.
+	stopping atomic.Bool
+}
+
+// New makes the server. publicURL stands in links.
+func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
+	mux := http.NewServeMux()
+	server := &Server{db: s.DB}
+	server.router = route.New(mux, document(publicURL), d)
+	operations(server.router, s, publicURL)
+	account.Pages(mux, s.Accounts, server.router, publicURL)
+	m := newMetrics()
+	mux.HandleFunc("GET /healthz", server.healthz)
+	mux.HandleFunc("GET /readyz", server.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /openapi.json", serveDocument(server.router))
+	mux.HandleFunc("GET /{$}", welcome)
+	mux.Handle("/", newElsewhere(mux))
+	server.handler = chain(mux, log, m)
+	return server
+}
+
+// operations is the route table, a line a feature.
+func operations(r *route.Router, s Services, publicURL string) {
+	account.Register(r, s.Accounts)
+	organization.Register(r, s.Organizations, s.DB.Heads())
+	role.Register(r)
+	project.Register(r, s.Projects)
+	apitoken.Register(r, s.Tokens)
+	activity.Register(r, s.DB, s.Retention, publicURL)
+}
+
+// Handler is everything that the server answers.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Table lists the operations that are served.
+func (s *Server) Table() []route.Operation { return s.router.Table() }
+
+// Serve answers on a listener until ctx ends, then lets running requests finish.
+func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration, log *slog.Logger) error {
+	srv := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	s.stopping.Store(true)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		return fmt.Errorf("requests were still running after %s: %w", grace, err)
+	}
+	return nil
+}
+
+func (*Server) healthz(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok", "") }
+
+// readyz tells whether this node should get requests.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if s.stopping.Load() {
+		answer(w, http.StatusServiceUnavailable, "stopping", "")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := s.db.Ping(ctx); err != nil {
+		answer(w, http.StatusServiceUnavailable, "unavailable", "the database does not answer")
+		return
+	}
+	answer(w, http.StatusOK, "ready", "")
+}
+
+func answer(w http.ResponseWriter, status int, word, reason string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	body := map[string]string{"status": word}
+	if reason != "" {
+		body["reason"] = reason
+	}
+	_ = json.NewEncoder(w).Encode(body) // the client has gone when this fails
+}
+
+// document is the frame of our API description.
+func document(publicURL string) *huma.OpenAPI {
+	doc := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "Guildhall", Version: "1.0.4", License: &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"},
+			Description: "The organization control plane: organizations, people, roles, tokens, plans, audit. Compatible with the clients of the public contract; what goes beyond it says so. Every error has the same body, see Problem.",
+		},
+		Components: &huma.Components{
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"bearerAuth": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A person's access token or an API token."},
+				"ApiKeyAuth": {Type: "apiKey", In: "header", Name: "Authorization", Description: "'Token ' and an API token or a person's access token."},
+			},
+			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+		},
+	}
+	if publicURL != "" {
+		doc.Servers = []*huma.Server{{URL: publicURL}}
+	}
+	return doc
+}
+
+// Document writes our API description as OpenAPI 3.0, without a running server.
+func Document() ([]byte, error) {
+	r := route.New(http.NewServeMux(), document(""), route.Deps{})
+	operations(r, Services{DB: &store.DB{}}, "")
+	return encodeDocument(r)
+}
+
+func encodeDocument(r *route.Router) ([]byte, error) {
+	text, err := r.OpenAPI().Downgrade()
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return nil, err
+	}
+	text, err = json.MarshalIndent(tree, "", "  ") // sorted keys: the same text each time
+	return append(text, '\n'), err
+}
+
+func serveDocument(r *route.Router) http.HandlerFunc {
+	text, err := encodeDocument(r)
+	return func(w http.ResponseWriter, req *http.Request) {
+		if err != nil {
+			route.WriteProblem(w, req, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(text) // the client has gone when this fails
+	}
+}

@@ -1,0 +1,145 @@
+package route
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// maxDepth bounds how deep a body may nest; ours need five levels.
+const maxDepth = 32
+
+// format is our JSON: it refuses what a lenient parser would guess about, and
+// writes documents that are encoded already as they are.
+var format = huma.Format{Marshal: marshal, Unmarshal: unmarshal}
+
+func marshal(w io.Writer, v any) error {
+	if d, ok := v.(interface{ Encoded() []byte }); ok {
+		_, err := w.Write(d.Encoded())
+		return err
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// unmarshal is called twice for a body: first into an any, to validate it, then
+// into the struct. The first pass looks at the text itself.
+func unmarshal(data []byte, v any) error {
+	if _, first := v.(*any); first {
+		if err := inspect(data); err != nil {
+			return err
+		}
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return plain(err)
+	}
+	return nil
+}
+
+// plain says what is wrong with a JSON text without naming Go's types.
+func plain(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("is not valid JSON near byte %d", syntax.Offset)
+	case errors.As(err, &kind):
+		return fmt.Errorf("the field %q cannot be a %s", kind.Field, kind.Value)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("is not valid JSON: it ends too early")
+	}
+	return errors.New("is not valid JSON")
+}
+
+// inspect refuses invalid UTF-8, NUL characters, keys that differ only by case,
+// deep nesting, and anything behind the first value.
+func inspect(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("is not valid UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	type level struct {
+		keys  map[string]bool // nil for an array
+		value bool            // the next string is a value, not a key
+	}
+	var stack []level
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return plain(err)
+		}
+		top := len(stack) - 1
+		switch t := token.(type) {
+		case json.Delim:
+			if t == '{' || t == '[' {
+				if top >= 0 {
+					stack[top].value = false
+				}
+				if len(stack) == maxDepth {
+					return fmt.Errorf("nests deeper than %d levels", maxDepth)
+				}
+				l := level{}
+				if t == '{' {
+					l.keys = map[string]bool{}
+				}
+				stack = append(stack, l)
+			} else {
+				stack = stack[:top]
+			}
+		case string:
+			if strings.ContainsRune(t, 0) {
+				return errors.New("holds a NUL character (\\u0000), which cannot be kept")
+			}
+			if top >= 0 && stack[top].keys != nil && !stack[top].value {
+				key := strings.ToLower(t)
+				if stack[top].keys[key] {
+					return fmt.Errorf("has the key %q twice (keys that differ only by case count as the same)", t)
+				}
+				stack[top].keys[key] = true
+				stack[top].value = true
+				continue
+			}
+			if top >= 0 {
+				stack[top].value = false
+			}
+		default:
+			if top >= 0 {
+				stack[top].value = false
+			}
+		}
+		if len(stack) == 0 {
+			break
+		}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("has something behind its end")
+	}
+	return nil
+}
+
+// Document is an answer that is encoded once and written many times.
+type Document[T any] struct{ encoded []byte }
+
+// Encode makes the document of an answer.
+func Encode[T any](v T) (Document[T], error) {
+	var b bytes.Buffer
+	err := marshal(&b, v)
+	return Document[T]{encoded: b.Bytes()}, err
+}
+
+// Encoded is the document's text.
+func (d Document[T]) Encoded() []byte { return d.encoded }
+
+// Schema describes the document as the answer that it holds.
+func (Document[T]) Schema(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[T](), true, "")
+}

@@ -1,0 +1,51 @@
+package route
+
+import (
+	"context"
+	"strings"
+
+	"github.com/guildhall-dev/guildhall/internal/authn"
+)
+
+// Info is what is known of a request before anybody asks who sent it. The rim
+// fills it in; the log line reads what the operation adds.
+type Info struct {
+	ID        string
+	Path      string
+	Address   string
+	UserAgent string
+	// Operation and Actor are filled in on the way, for the log and the metrics.
+	Operation string
+	Actor     string
+}
+
+type infoKey struct{}
+
+// WithInfo ties the request's info to its context.
+func WithInfo(ctx context.Context, i *Info) context.Context {
+	return context.WithValue(ctx, infoKey{}, i)
+}
+
+// RequestInfo gives the request's info; an empty one outside a request.
+func RequestInfo(ctx context.Context) *Info {
+	if i, ok := ctx.Value(infoKey{}).(*Info); ok {
+		return i
+	}
+	return &Info{}
+}
+
+// client is where the request came from, as events keep it.
+func (i *Info) client() authn.Client {
+	return authn.Client{Address: i.Address, UserAgent: i.UserAgent, Origin: origin(i.UserAgent), RequestID: i.ID}
+}
+
+// origin tells the public clients apart by the user agents that they send.
+func origin(userAgent string) string {
+	switch {
+	case strings.HasPrefix(userAgent, "CLI"):
+		return "CLI"
+	case strings.HasPrefix(userAgent, "Terraform provider"):
+		return "TERRAFORM_PROVIDER"
+	}
+	return "API"
+}

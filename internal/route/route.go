@@ -1,0 +1,288 @@
+// Package route is what features register their operations with: one row says
+// method, path, permission, scope and documentation; the handler gets a Pass. It
+// binds and renders, and turns every error into the one body that clients know.
+package route
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/store"
+)
+
+// MaxBody is the largest body an operation takes unless its row says otherwise.
+const MaxBody = 256 << 10
+
+// Operation is a row of the route table.
+type Operation struct {
+	ID, Method, Path string
+	Summary          string
+	Description      string
+	Tag              string
+	// Permission must be held in Scope; a row without one does not start.
+	Permission authz.Permission
+	Scope      Scope
+	// Lists names the permission by which a list is filtered: whoever may ask gets
+	// what they see.
+	Lists authz.Permission
+	// Status is that of success; 200 where it is not said.
+	Status int
+	// Refusals are the codes beyond 400, 401, 403 and 404 that the operation answers.
+	Refusals []fault.Code
+	// Own marks an operation that the public contract does not have.
+	Own bool
+}
+
+// Empty is the answer without a body.
+type Empty struct{}
+
+// Router holds the route table.
+type Router struct {
+	api           huma.API
+	authenticator *authn.Authenticator
+	authorizer    *authz.Authorizer
+	resolve       func(ctx context.Context, kind authz.Kind, object id.Object) (authz.Scope, error)
+	table         []Operation
+}
+
+// Deps are what the router asks.
+type Deps struct {
+	Authenticator *authn.Authenticator
+	Authorizer    *authz.Authorizer
+	// Resolve finds the scope of an object.
+	Resolve func(ctx context.Context, kind authz.Kind, object id.Object) (authz.Scope, error)
+}
+
+// New makes a router whose operations are served by mux.
+func New(mux humago.Mux, doc *huma.OpenAPI, d Deps) *Router {
+	huma.DefaultArrayNullable = false
+	config := huma.Config{
+		OpenAPI:       doc,
+		Formats:       map[string]huma.Format{"application/json": format, "json": format},
+		DefaultFormat: "application/json",
+	}
+	config.AllowAdditionalPropertiesByDefault = true // clients send whole answers back
+	return &Router{
+		api: humago.New(mux, config), authenticator: d.Authenticator, authorizer: d.Authorizer, resolve: d.Resolve,
+	}
+}
+
+// Table lists the registered operations.
+func (r *Router) Table() []Operation { return slices.Clone(r.table) }
+
+// OpenAPI is the document of what is registered.
+func (r *Router) OpenAPI() *huma.OpenAPI { return r.api.OpenAPI() }
+
+type output[O any] struct{ Body O }
+
+// Handler does an operation's work for the holder of a pass.
+type Handler[I, O any] func(ctx context.Context, pass authz.Pass, in *I) (O, error)
+
+// Register adds an operation. I holds parameters and Body as the binding library
+// reads them; O is the answer's body, or Empty.
+func Register[I, O any](r *Router, op Operation, h Handler[I, O]) {
+	if op.Permission == "" || op.Scope == nil {
+		panic(fmt.Sprintf("operation %s has no permission or scope", op.ID))
+	}
+	if op.Status == 0 {
+		op.Status = http.StatusOK
+	}
+	r.table = append(r.table, op)
+	doc := r.document(op)
+	var none O
+	if _, empty := any(none).(Empty); empty {
+		huma.Register(r.api, doc, func(ctx context.Context, in *I) (*struct{}, error) {
+			_, err := run(ctx, op, h, in)
+			return nil, err
+		})
+		return
+	}
+	huma.Register(r.api, doc, func(ctx context.Context, in *I) (*output[O], error) {
+		answer, err := run(ctx, op, h, in)
+		if err != nil {
+			return nil, err
+		}
+		return &output[O]{answer}, nil
+	})
+}
+
+type passKey struct{}
+
+func run[I, O any](ctx context.Context, op Operation, h Handler[I, O], in *I) (O, error) {
+	pass, _ := ctx.Value(passKey{}).(authz.Pass)
+	answer, err := h(ctx, pass, in)
+	if err != nil {
+		return answer, NewProblem(ctx, RequestInfo(ctx).Path, err)
+	}
+	return answer, nil
+}
+
+func (r *Router) document(op Operation) huma.Operation {
+	doc := huma.Operation{
+		OperationID: op.ID, Method: op.Method, Path: op.Path, Summary: op.Summary, Description: op.Description,
+		Tags: []string{op.Tag}, DefaultStatus: op.Status, MaxBodyBytes: MaxBody,
+		Security:    []map[string][]string{{"bearerAuth": {}}, {"ApiKeyAuth": {}}},
+		Middlewares: huma.Middlewares{r.guard(op)},
+		Responses:   map[string]*huma.Response{},
+	}
+	if op.Own {
+		doc.Extensions = map[string]any{"x-guildhall": true}
+	}
+	problem := r.api.OpenAPI().Components.Schemas.Schema(problemType, true, "Problem")
+	for status, words := range op.statuses() {
+		doc.Responses[fmt.Sprint(status)] = &huma.Response{
+			Description: strings.Join(words, " "), Content: map[string]*huma.MediaType{"application/json": {Schema: problem}},
+		}
+	}
+	if op.Permission == authz.Public {
+		doc.Security = []map[string][]string{}
+	}
+	if op.Method == http.MethodPost {
+		doc.Parameters = append(doc.Parameters, &huma.Param{
+			Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: "string", MinLength: ptr(1), MaxLength: ptr(maxIdempotencyKey)},
+			Description: "Makes the request safe to repeat: for 24 hours the same key of the same caller gives the first answer again, with the header Idempotency-Replayed, and changes nothing. Another request under the same key is refused with 409.",
+		})
+	}
+	return doc
+}
+
+// statuses gathers the sentences of every error an operation answers.
+func (op Operation) statuses() map[int][]string {
+	codes := []fault.Code{fault.Internal, fault.Unavailable}
+	if op.Method != http.MethodGet || strings.Contains(op.Path, "{") {
+		codes = append(codes, fault.Invalid)
+	}
+	if op.Permission != authz.Public {
+		codes = append(codes, fault.Unauthenticated, fault.Forbidden, fault.NotFound)
+	}
+	if op.Method == http.MethodPost || op.Method == http.MethodPut {
+		codes = append(codes, fault.TooLarge, fault.UnsupportedMedia)
+	}
+	all := map[int][]string{}
+	for _, code := range append(codes, op.Refusals...) {
+		e := fault.Lookup(code)
+		if !slices.Contains(all[e.Status], e.Message) {
+			all[e.Status] = append(all[e.Status], e.Message)
+		}
+	}
+	return all
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// guard finds out who calls, what about, and whether they may, before a byte of
+// the body is looked at: who may not learns nothing from a validation error.
+func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
+	return func(hc huma.Context, next func(huma.Context)) {
+		ctx := hc.Context()
+		info := RequestInfo(ctx)
+		info.Operation = op.ID
+		pass, err := r.admit(ctx, op, info, hc.Header("Authorization"), hc.Param)
+		if err != nil {
+			r.refuse(hc, err)
+			return
+		}
+		ctx = context.WithValue(ctx, passKey{}, pass)
+		if op.Method == http.MethodPost {
+			if key := hc.Header("Idempotency-Key"); key != "" {
+				once, err := r.idempotency(hc, pass, key)
+				if err != nil {
+					r.refuse(hc, err)
+					return
+				}
+				hc = replaying{hc, once}
+				ctx = store.WithIdempotency(ctx, once)
+			}
+		}
+		next(huma.WithContext(hc, ctx))
+	}
+}
+
+func (r *Router) admit(ctx context.Context, op Operation, info *Info, header string, param func(string) string) (authz.Pass, error) {
+	actor, err := r.authenticator.Authenticate(ctx, header)
+	if err != nil && op.Permission != authz.Public {
+		return authz.Pass{}, err
+	}
+	actor.Client = info.client()
+	info.Actor = actor.ID()
+	if actor.Kind == authn.Anonymous && op.Permission != authz.Public {
+		return authz.Pass{}, fault.New(fault.Unauthenticated, "")
+	}
+	scope, err := op.Scope(ctx, r, param)
+	if err != nil {
+		return authz.Pass{}, err
+	}
+	return r.authorizer.Require(ctx, actor, op.Permission, scope)
+}
+
+func (r *Router) refuse(hc huma.Context, err error) {
+	p := NewProblem(hc.Context(), RequestInfo(hc.Context()).Path, err)
+	for name, values := range p.GetHeaders() {
+		hc.SetHeader(name, values[0])
+	}
+	hc.SetHeader("Content-Type", "application/json")
+	hc.SetStatus(p.Status)
+	_ = format.Marshal(hc.BodyWriter(), p) // the client has gone when this fails
+}
+
+const maxIdempotencyKey = 255
+
+// idempotency reads the body, whose hash tells two requests under one key apart,
+// and puts it back.
+func (r *Router) idempotency(hc huma.Context, pass authz.Pass, key string) (*store.Idempotency, error) {
+	if len(key) > maxIdempotencyKey || strings.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' }) {
+		checks := &fault.Checks{}
+		checks.Add("Idempotency-Key", "must be 1 to %d printable ASCII characters", maxIdempotencyKey)
+		return nil, checks.Err()
+	}
+	request, _ := humago.Unwrap(hc)
+	body, err := io.ReadAll(io.LimitReader(request.Body, MaxBody+1))
+	if err != nil {
+		return nil, fault.New(fault.Malformed, "The body did not arrive whole.").Because(err)
+	}
+	request.Body = io.NopCloser(bytes.NewReader(body))
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s %s\n", hc.Method(), request.URL.RequestURI())
+	sum.Write(body)
+	once := &store.Idempotency{Actor: pass.Actor().ID(), Key: key}
+	sum.Sum(once.Request[:0])
+	return once, nil
+}
+
+type humaContext huma.Context // its own name: Context is also a method of it
+
+// replaying marks an answer that was kept from an earlier request.
+type replaying struct {
+	humaContext
+	once *store.Idempotency
+}
+
+// Unwrap lets the adapter find its own context.
+func (c replaying) Unwrap() huma.Context { return c.humaContext }
+
+// SetStatus writes the header; by then it is known whether the answer is a kept one.
+func (c replaying) SetStatus(status int) {
+	if c.once.Replayed() {
+		c.SetHeader("Idempotency-Replayed", "true")
+	}
+	c.humaContext.SetStatus(status)
+}
+
+// Admit gives a page's handler its pass, the same way as an operation gets its own.
+func (r *Router) Admit(req *http.Request, p authz.Permission, s authz.Scope) (authz.Pass, error) {
+	op := Operation{Permission: p, Scope: func(context.Context, *Router, func(string) string) (authz.Scope, error) { return s, nil }}
+	return r.admit(req.Context(), op, RequestInfo(req.Context()), req.Header.Get("Authorization"), req.PathValue)
+}

@@ -1,0 +1,251 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+)
+
+var errClosed = errors.New("store: the database is closed")
+
+// maxBatch bounds how many Writes share a commit, and so how long the first waits.
+const maxBatch = 256
+
+func (db *DB) openSQLite(ctx context.Context, o Options) error {
+	db.dialect = sqliteDialect
+	db.heads = newHeads(false)
+	source := func(pragmas ...string) string {
+		v := url.Values{"_pragma": append(pragmas, "busy_timeout(10000)", "foreign_keys(1)", "trusted_schema(0)")}
+		if o.ReadOnly {
+			v.Set("mode", "ro")
+		}
+		return "file:" + (&url.URL{Path: o.Path}).EscapedPath() + "?" + v.Encode()
+	}
+	var err error
+	if db.reads, err = sql.Open("sqlite", source("query_only(1)", "cache_size(-4000)")); err != nil {
+		return fmt.Errorf("open %s: %w", o.Path, err)
+	}
+	db.reads.SetMaxOpenConns(8)
+	db.reads.SetMaxIdleConns(8)
+	if o.ReadOnly {
+		db.queue = &writeQueue{db: db, closed: true}
+		return db.reads.PingContext(ctx)
+	}
+	if db.writes, err = sql.Open("sqlite", source("journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16000)")); err != nil {
+		return fmt.Errorf("open %s: %w", o.Path, err)
+	}
+	db.writes.SetMaxOpenConns(1)
+	conn, err := db.writes.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", o.Path, err)
+	}
+	db.queue = &writeQueue{db: db, conn: &liteConn{conn: conn, stmts: map[string]*sql.Stmt{}}}
+	db.queue.idle = sync.NewCond(&db.queue.mu)
+	return nil
+}
+
+// liteConn is the writer's connection with its prepared statements.
+type liteConn struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func (c *liteConn) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s := c.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := c.conn.PrepareContext(ctx, query)
+	if err == nil {
+		c.stmts[query] = s
+	}
+	return s, err
+}
+
+func (c *liteConn) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	s, err := c.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (c *liteConn) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+	s, err := c.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+// waiting is one Write in the queue.
+type waiting struct {
+	body     func(*Tx) error
+	done     chan struct{}
+	taken    bool
+	err      error
+	panicked any
+	tx       *Tx
+}
+
+// writeQueue is SQLite's single writer. Whoever finds it idle becomes the writer
+// and commits inline; those who come meanwhile wait and are committed together.
+type writeQueue struct {
+	db      *DB
+	conn    *liteConn
+	mu      sync.Mutex
+	idle    *sync.Cond
+	queue   []*waiting
+	running bool
+	closed  bool
+}
+
+func (q *writeQueue) submit(ctx context.Context, body func(*Tx) error) error {
+	w := &waiting{body: body, done: make(chan struct{})}
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		q.mu.Unlock()
+		return err
+	}
+	q.queue = append(q.queue, w)
+	lead := !q.running
+	if lead {
+		q.running = true
+	}
+	q.mu.Unlock()
+	if lead {
+		q.turn()
+	}
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		if q.withdraw(w) {
+			return ctx.Err()
+		}
+		<-w.done
+	}
+	if w.panicked != nil {
+		panic(w.panicked)
+	}
+	return w.err
+}
+
+// withdraw takes a Write back that has not been started.
+func (q *writeQueue) withdraw(w *waiting) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w.taken {
+		return false
+	}
+	for i, other := range q.queue {
+		if other == w {
+			q.queue = append(q.queue[:i], q.queue[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// turn commits one batch on the caller's goroutine, then hands over to another.
+func (q *writeQueue) turn() {
+	q.mu.Lock()
+	n := min(len(q.queue), maxBatch)
+	batch := q.queue[:n:n]
+	q.queue = append([]*waiting(nil), q.queue[n:]...)
+	for _, w := range batch {
+		w.taken = true
+	}
+	q.mu.Unlock()
+
+	q.commit(batch)
+
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.queue) > 0 {
+		go q.turn()
+		return
+	}
+	q.running = false
+	q.idle.Broadcast()
+}
+
+func (q *writeQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for q.running {
+		q.idle.Wait()
+	}
+	if q.conn != nil {
+		for _, s := range q.conn.stmts {
+			s.Close()
+		}
+		q.conn.conn.Close()
+	}
+}
+
+// commit runs a batch in one transaction; where that is lost, its survivors run
+// again one by one, so that nobody pays for a neighbour.
+func (q *writeQueue) commit(batch []*waiting) {
+	again := q.attempt(batch)
+	for _, w := range again {
+		if left := q.attempt([]*waiting{w}); len(left) > 0 {
+			w.tx = nil
+		}
+	}
+	for _, w := range batch {
+		if w.tx != nil && w.err == nil && w.panicked == nil {
+			w.tx.committed()
+		}
+		close(w.done)
+	}
+}
+
+// attempt runs each Write in a savepoint and commits them together. It returns
+// those that would have succeeded but were lost with the transaction.
+func (q *writeQueue) attempt(batch []*waiting) (lost []*waiting) {
+	ctx, cancel := context.WithTimeout(context.Background(), writeDeadline)
+	defer cancel()
+	fail := func(err error) []*waiting {
+		// The transaction may be gone already (disk full); a failed rollback says just that.
+		_, _ = q.conn.exec(context.Background(), "ROLLBACK", nil)
+		for _, w := range batch {
+			if w.panicked == nil && (w.err == nil || w.tx == nil) {
+				w.err = fmt.Errorf("commit: %w", err)
+				lost = append(lost, w)
+			}
+		}
+		return lost
+	}
+	for _, w := range batch {
+		w.err, w.tx = nil, nil
+	}
+	if _, err := q.conn.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
+		return fail(err)
+	}
+	for _, w := range batch {
+		if _, err := q.conn.exec(ctx, "SAVEPOINT one", nil); err != nil {
+			return fail(err)
+		}
+		w.tx = q.db.newTx(ctx, q.conn)
+		w.err, w.panicked = w.tx.run(w.body)
+		if w.err != nil || w.panicked != nil {
+			if _, err := q.conn.exec(ctx, "ROLLBACK TO one", nil); err != nil {
+				return fail(err)
+			}
+		}
+		if _, err := q.conn.exec(ctx, "RELEASE one", nil); err != nil {
+			return fail(err)
+		}
+	}
+	if _, err := q.conn.exec(ctx, "COMMIT", nil); err != nil {
+		return fail(err)
+	}
+	return nil
+}

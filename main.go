@@ -1,0 +1,12 @@
+// Guildhall is an organization control plane for application platforms.
+package main
+
+import (
+	"os"
+
+	"github.com/guildhall-dev/guildhall/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
+}
