@@ -1,0 +1,107 @@
+package apptest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"github.com/guildhall-dev/guildhall/internal/httpd"
+)
+
+// contracts hold every answer: our own description, and the public one where the
+// folder with it stands beside the repository.
+var contracts = sync.OnceValues(func() ([]contract, error) {
+	ours, err := httpd.Document()
+	if err != nil {
+		return nil, err
+	}
+	list := []contract{}
+	add := func(name string, text []byte) error {
+		doc, err := openapi3.NewLoader().LoadFromData(text)
+		if err != nil {
+			return err
+		}
+		doc.Servers = nil
+		router, err := legacy.NewRouter(doc, openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation())
+		list = append(list, contract{name, router})
+		return err
+	}
+	if err := add("our description", ours); err != nil {
+		return nil, err
+	}
+	if path := besides("shared/contract/qovery-openapi.yaml"); path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return list, add("the public contract", text)
+	}
+	return list, nil
+})
+
+type contract struct {
+	name   string
+	router routers.Router
+}
+
+// besides finds a file in the folder that holds the repository.
+func besides(name string) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			path := filepath.Join(filepath.Dir(dir), name)
+			if _, err := os.Stat(path); err == nil {
+				return path
+			}
+			return ""
+		}
+		if dir == filepath.Dir(dir) {
+			return ""
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+// check holds an answer against the contracts.
+func check(t testing.TB, s *Server, method, path string, r *Response) {
+	t.Helper()
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		return
+	}
+	list, err := contracts()
+	if err != nil {
+		t.Fatalf("load the contracts: %v", err)
+	}
+	for _, c := range list {
+		req, err := http.NewRequest(method, path, nil)
+		if err != nil {
+			return
+		}
+		route, params, err := c.router.FindRoute(req)
+		if err != nil {
+			continue // not an operation of this document
+		}
+		input := &openapi3filter.ResponseValidationInput{
+			RequestValidationInput: &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route},
+			Status:                 r.Status, Header: r.Header, Body: io.NopCloser(bytes.NewReader(r.Body)),
+			Options: &openapi3filter.Options{IncludeResponseStatus: c.name == "our description"},
+		}
+		if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
+			t.Errorf("%s %s: the answer breaks %s: %v\n%s", method, path, c.name, err, r.Body)
+		}
+	}
+}
