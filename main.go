@@ -1,6 +1,8 @@
 // Guildhall is an organization control plane for application platforms.
 package main
 
+//go:generate go test -run ^(TestServedTable|TestErrorCatalogue)$ -count=1 . -update
+
 import (
 	"os"
 

@@ -85,6 +85,6 @@ func render(w http.ResponseWriter, r *http.Request, p setupPage) {
 		w.WriteHeader(http.StatusBadRequest)
 	}
 	if err := pages.ExecuteTemplate(w, "form", p); err != nil {
-		slog.ErrorContext(r.Context(), "page could not be written", "error", err)
+		slog.ErrorContext(r.Context(), "page could not be written", slog.Any("error", err))
 	}
 }

@@ -18,7 +18,7 @@ import (
 const (
 	CommandBootstrap           = "bootstrap"
 	CommandUserCreate          = "user-create"
-	CommandAccessToken         = "access-token" //nolint:gosec // the name of a command
+	CommandAccessToken         = "access-token"
 	CommandOrganizationRestore = "organization-restore"
 )
 

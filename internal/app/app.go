@@ -107,6 +107,9 @@ func (a *App) open(ctx context.Context, c clock.Clock) error {
 			return err
 		}
 		o.Path = a.Storage.DatabaseFile()
+		if err := private(o.Path); err != nil {
+			return err
+		}
 	}
 	var err error
 	if a.DB, err = store.Open(ctx, o); err != nil {

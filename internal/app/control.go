@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -76,7 +77,7 @@ func (a *App) serveControl(ctx context.Context, l net.Listener) {
 		}
 		if err != nil {
 			f := fault.From(err)
-			a.Log.Warn("a command of the operator failed", "command", r.PathValue("command"), "error", err)
+			a.Log.Warn("a command of the operator failed", slog.String("command", r.PathValue("command")), slog.Any("error", err))
 			w.WriteHeader(http.StatusUnprocessableEntity)
 			answer = controlFailure{f.Code, f.Detail, f.Fields}
 		}

@@ -27,3 +27,13 @@ func lockDirectory(dir string) (*os.File, error) {
 	}
 	return nil, fmt.Errorf("lock the data directory: %w", err)
 }
+
+// private makes sure that a file is there and only ours to read; the database's
+// other files take its mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the database file: %w", err)
+	}
+	return f.Close()
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -43,7 +44,7 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 		work.Go(func() { a.serveControl(background, control) })
 	}
 	if err := a.greet(ctx, out, publicURL); err != nil {
-		a.Log.Error("the setup link could not be made", "error", err)
+		a.Log.Error("the setup link could not be made", slog.Any("error", err))
 	}
 	if ready != nil {
 		ready(publicURL)
@@ -51,6 +52,7 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 	err = server.Serve(ctx, l, a.Settings.ShutdownTimeout, a.Log)
 	stop()
 	work.Wait()
+	a.Log.Info("stopped")
 	return err
 }
 
@@ -79,7 +81,7 @@ func (a *App) maintain(ctx context.Context) {
 	for n := 0; ; n++ {
 		if n%60 == 0 {
 			if err := a.tidy(ctx); err != nil && ctx.Err() == nil {
-				a.Log.Error("old rows could not be removed", "error", err)
+				a.Log.Error("old rows could not be removed", slog.Any("error", err))
 			}
 		}
 		select {
@@ -88,7 +90,7 @@ func (a *App) maintain(ctx context.Context) {
 		case <-minute.C:
 		}
 		if err := a.Authenticator.FlushUsage(ctx, authz.System("last use of tokens")); err != nil && ctx.Err() == nil {
-			a.Log.Error("last uses of tokens could not be written", "error", err)
+			a.Log.Error("last uses of tokens could not be written", slog.Any("error", err))
 		}
 	}
 }

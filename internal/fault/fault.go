@@ -27,6 +27,7 @@ const (
 	PersonRequired     Code = "person_required"
 	CannotGrant        Code = "cannot_grant"
 	LimitReached       Code = "limit_reached"
+	CrossOrigin        Code = "cross_origin"
 	SetupClosed        Code = "setup_closed"
 	NotFound           Code = "not_found"
 	MethodNotAllowed   Code = "method_not_allowed"
@@ -62,6 +63,7 @@ var catalogue = map[Code]Entry{
 	PersonRequired:     {403, "Forbidden", "Only a signed-in person can do this; an API token cannot."},
 	CannotGrant:        {403, "Forbidden", "You cannot grant rights that you do not have yourself."},
 	LimitReached:       {403, "Forbidden", "A limit is reached."},
+	CrossOrigin:        {403, "Forbidden", "A page of another site sent this request; open the page of this server."},
 	SetupClosed:        {404, "Not Found", "This setup link is not valid any more."},
 	NotFound:           {404, "Not Found", "There is no such thing, or you cannot see it."},
 	MethodNotAllowed:   {405, "Method Not Allowed", "This address does not take this method."},

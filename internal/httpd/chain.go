@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/route"
 )
@@ -71,6 +72,9 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // the operation, see package route.
 func chain(next http.Handler, log *slog.Logger, m *metrics) http.Handler {
 	sameOrigin := http.NewCrossOriginProtection()
+	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		route.WriteProblem(w, r, fault.New(fault.CrossOrigin, ""))
+	}))
 	next = sameOrigin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
@@ -97,7 +101,8 @@ func guarded(next http.Handler, w *recorder, r *http.Request, log *slog.Logger) 
 			return
 		}
 		info := route.RequestInfo(r.Context())
-		log.Error("panic", "request_id", info.ID, "operation", info.Operation, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		log.Error("panic", slog.String("request_id", info.ID), slog.String("operation", info.Operation),
+			slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 		if w.status != 0 {
 			panic(http.ErrAbortHandler)
 		}

@@ -159,12 +159,18 @@ func document(publicURL string) *huma.OpenAPI {
 	return doc
 }
 
-// Document writes our API description as OpenAPI 3.0, without a running server.
-func Document() ([]byte, error) {
+// unserved is the route table without a database behind it, for describing it.
+func unserved() *route.Router {
 	r := route.New(http.NewServeMux(), document(""), route.Deps{})
 	operations(r, Services{DB: &store.DB{}}, "")
-	return encodeDocument(r)
+	return r
 }
+
+// Document writes our API description as OpenAPI 3.0.
+func Document() ([]byte, error) { return encodeDocument(unserved()) }
+
+// Table lists the operations of the route table.
+func Table() []route.Operation { return unserved().Table() }
 
 func encodeDocument(r *route.Router) ([]byte, error) {
 	text, err := r.OpenAPI().Downgrade()

@@ -105,13 +105,13 @@ func Register[I, O any](r *Router, op Operation, h Handler[I, O]) {
 	var none O
 	if _, empty := any(none).(Empty); empty {
 		huma.Register(r.api, doc, func(ctx context.Context, in *I) (*struct{}, error) {
-			_, err := run(ctx, op, h, in)
+			_, err := run(ctx, h, in)
 			return nil, err
 		})
 		return
 	}
 	huma.Register(r.api, doc, func(ctx context.Context, in *I) (*output[O], error) {
-		answer, err := run(ctx, op, h, in)
+		answer, err := run(ctx, h, in)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +121,7 @@ func Register[I, O any](r *Router, op Operation, h Handler[I, O]) {
 
 type passKey struct{}
 
-func run[I, O any](ctx context.Context, op Operation, h Handler[I, O], in *I) (O, error) {
+func run[I, O any](ctx context.Context, h Handler[I, O], in *I) (O, error) {
 	pass, _ := ctx.Value(passKey{}).(authz.Pass)
 	answer, err := h(ctx, pass, in)
 	if err != nil {
@@ -150,13 +150,19 @@ func (r *Router) document(op Operation) huma.Operation {
 	if op.Permission == authz.Public {
 		doc.Security = []map[string][]string{}
 	}
-	if op.Method == http.MethodPost {
+	if op.repeatable() {
 		doc.Parameters = append(doc.Parameters, &huma.Param{
 			Name: "Idempotency-Key", In: "header", Schema: &huma.Schema{Type: "string", MinLength: ptr(1), MaxLength: ptr(maxIdempotencyKey)},
 			Description: "Makes the request safe to repeat: for 24 hours the same key of the same caller gives the first answer again, with the header Idempotency-Replayed, and changes nothing. Another request under the same key is refused with 409.",
 		})
 	}
 	return doc
+}
+
+// repeatable operations take an Idempotency-Key. It belongs to a caller, so an
+// operation that anybody may call has none.
+func (op Operation) repeatable() bool {
+	return op.Method == http.MethodPost && op.Permission != authz.Public
 }
 
 // statuses gathers the sentences of every error an operation answers.
@@ -196,7 +202,7 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		ctx = context.WithValue(ctx, passKey{}, pass)
-		if op.Method == http.MethodPost {
+		if op.repeatable() {
 			if key := hc.Header("Idempotency-Key"); key != "" {
 				once, err := r.idempotency(hc, pass, key)
 				if err != nil {
