@@ -31,7 +31,7 @@ httpd    ->           console feature        object route audit authz authn seal
 console  ->                                         route       authz authn                     fault id clock
 feature  ->                                  object route audit authz authn seal plan job store fault id clock
 config   ->                                                                      plan           fault id clock
-object   ->                                               audit authz       seal          store fault id clock
+object   ->                                               audit authz authn seal          store fault id clock
 route    ->                                                     authz authn               store fault id clock
 audit    ->                                                           authn seal          store fault id clock
 authz    ->                                                           authn seal          store fault id clock

@@ -184,6 +184,5 @@ func (s *Server) Verify(t testing.TB) audit.Report {
 	return report
 }
 
-
 // OrganizationID is the id that an answer gives.
 func OrganizationID(r *Response) id.Organization { return id.Organization(r.Text("id")) }
