@@ -130,6 +130,7 @@ func start(tb testing.TB, engine string, n size) *server {
 	ours, bare := storages(tb, engine)
 	settings := config.Defaults()
 	settings.Listen, settings.AccessTokenLife, settings.MaxOrganizationsPerUser = "127.0.0.1:0", 24*time.Hour, 1_000_000
+	//nolint:sloglint // a discarding handler would not format, which production does
 	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	a, err := app.Open(tb.Context(), ours, settings, app.Options{Hasher: authn.NewCheapHasher(), Log: log})
 	if err != nil {
@@ -147,7 +148,9 @@ func start(tb testing.TB, engine string, n size) *server {
 	}
 	tb.Cleanup(func() {
 		stop()
-		<-stopped // connections that are still open are no matter here
+		if err := <-stopped; err != nil {
+			tb.Log("connections that were still open:", err)
+		}
 		if err := a.Close(); err != nil {
 			tb.Error(err)
 		}

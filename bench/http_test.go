@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -159,7 +160,7 @@ func counts(tb testing.TB, s *server) map[string]int64 {
 		}
 		tables = append(tables, name)
 	}
-	if err := rows.Close(); err != nil { // there is one connection
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil { // there is one connection
 		tb.Fatal(err)
 	}
 	n := map[string]int64{}
