@@ -79,7 +79,7 @@ func (p Pass) Recheck(tx *store.Tx) error {
 	if err := refusal(Decide(rights, p.permission, p.scope)); err != nil {
 		return err
 	}
-	if !slices.Equal(rights.roles, p.rights.roles) {
+	if !slices.EqualFunc(rights.roles, p.rights.roles, (*Role).same) {
 		// The service may have asked the pass for more than its permission.
 		return fault.New(fault.Unavailable, "Your rights changed at this moment; nothing was changed. Try again.")
 	}
@@ -144,4 +144,12 @@ func (p Pass) As(account authn.Account) Pass {
 		p.head = string(account.ID)
 	}
 	return p
+}
+
+// Need is Also with the refusal.
+func (p Pass) Need(permission Permission) error {
+	if p.system != "" {
+		return nil
+	}
+	return refusal(Decide(p.rights, permission, p.scope))
 }

@@ -33,6 +33,10 @@ const (
 	MethodNotAllowed   Code = "method_not_allowed"
 	NameTaken          Code = "name_taken"
 	EmailTaken         Code = "email_taken"
+	AlreadyInvited     Code = "already_invited"
+	RoleInUse          Code = "role_in_use"
+	InvitationExpired  Code = "invitation_expired"
+	WrongAccount       Code = "wrong_account"
 	IdempotencyReused  Code = "idempotency_key_reused"
 	TooManyRequests    Code = "too_many_requests"
 	NotImplemented     Code = "not_implemented"
@@ -69,6 +73,10 @@ var catalogue = map[Code]Entry{
 	MethodNotAllowed:   {405, "Method Not Allowed", "This address does not take this method."},
 	NameTaken:          {409, "Conflict", "The name is already taken."},
 	EmailTaken:         {409, "Conflict", "There is an account with this e-mail address already."},
+	AlreadyInvited:     {409, "Conflict", "User already invited"},
+	RoleInUse:          {409, "Conflict", "The role is in use."},
+	InvitationExpired:  {400, "Bad Request", "The invitation has expired; ask for a new one."},
+	WrongAccount:       {403, "Forbidden", "The invitation is for another e-mail address."},
 	IdempotencyReused:  {409, "Conflict", "This Idempotency-Key was used for another request; use a new key."},
 	TooManyRequests:    {429, "Too Many Requests", "Too many attempts; wait a little and try again."},
 	NotImplemented:     {501, "Not Implemented", "Guildhall does not serve this operation yet."},

@@ -18,6 +18,8 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/activity"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
+	"github.com/guildhall-dev/guildhall/internal/invitation"
+	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/project"
 	"github.com/guildhall-dev/guildhall/internal/role"
@@ -42,6 +44,9 @@ type Services struct {
 	Organizations *organization.Service
 	Projects      *project.Service
 	Tokens        *apitoken.Service
+	Members       *member.Service
+	Roles         *role.Service
+	Invitations   *invitation.Service
 	Retention     activity.Retention
 }
 
@@ -76,7 +81,9 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 func operations(r *route.Router, s Services, publicURL string) {
 	account.Register(r, s.Accounts)
 	organization.Register(r, s.Organizations, s.DB.Heads())
-	role.Register(r)
+	member.Register(r, s.Members)
+	invitation.Register(r, s.Invitations, publicURL)
+	role.Register(r, s.Roles)
 	project.Register(r, s.Projects)
 	apitoken.Register(r, s.Tokens)
 	activity.Register(r, s.DB, s.Retention, publicURL)
