@@ -81,7 +81,7 @@ func (p Pass) Recheck(tx *store.Tx) error {
 	}
 	if !slices.EqualFunc(rights.roles, p.rights.roles, (*Role).same) {
 		// The service may have asked the pass for more than its permission.
-		return fault.New(fault.Unavailable, "Your rights changed at this moment; nothing was changed. Try again.")
+		return fault.New(fault.RightsChanged, "")
 	}
 	return nil
 }

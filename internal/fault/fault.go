@@ -25,6 +25,7 @@ const (
 	BadCredentials     Code = "bad_credentials"
 	Forbidden          Code = "permission_missing"
 	PersonRequired     Code = "person_required"
+	RightsChanged      Code = "rights_changed"
 	CannotGrant        Code = "cannot_grant"
 	LimitReached       Code = "limit_reached"
 	CrossOrigin        Code = "cross_origin"
@@ -65,6 +66,7 @@ var catalogue = map[Code]Entry{
 	BadCredentials:     {401, "Unauthorized", "The e-mail address or the password is wrong."},
 	Forbidden:          {403, "Forbidden", "You do not have the permission that this needs."},
 	PersonRequired:     {403, "Forbidden", "Only a signed-in person can do this; an API token cannot."},
+	RightsChanged:      {403, "Forbidden", "Your rights changed at this moment; nothing was done. Try again."},
 	CannotGrant:        {403, "Forbidden", "You cannot grant rights that you do not have yourself."},
 	LimitReached:       {403, "Forbidden", "A limit is reached."},
 	CrossOrigin:        {403, "Forbidden", "A page of another site sent this request; open the page of this server."},

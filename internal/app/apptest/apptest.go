@@ -185,3 +185,19 @@ func (s *Server) Verify(t testing.TB) audit.Report {
 
 // OrganizationID is the id that an answer gives.
 func OrganizationID(r *Response) id.Organization { return id.Organization(r.Text("id")) }
+
+// Again gives a person a new access token, after the clock has moved.
+func (s *Server) Again(t testing.TB, c *Caller) *Caller {
+	t.Helper()
+	found, err := s.Accounts.Find(t.Context(), c.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, err := s.Accounts.Access(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := *c
+	other.Credential = access.Token
+	return &other
+}
