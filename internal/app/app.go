@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/authn"
@@ -188,7 +189,7 @@ func (a *App) issuer(ctx context.Context) error {
 func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
-		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations,
+		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Access: access.NewService(a.DB, a.resolver.Find),
 		Retention: a.Organizations.Retention,
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
 }

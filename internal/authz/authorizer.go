@@ -159,12 +159,13 @@ func (p Pass) Projects() Visibility {
 // Allow tells whether the rights hold a permission outside every environment.
 func (r Rights) Allow(p Permission) bool { return r.holds(p, Scope{}) }
 
-// Allowed tells whether an actor has a permission in an organization, for a decision
-// that is a part of another one.
-func Allowed(q store.Querier, actor authn.Actor, organization id.Organization, p Permission) (bool, error) {
+// RightsIn reads what an actor holds in an organization, for a decision about
+// somebody else or as a part of another one. In a deleted organization, and where
+// the actor is no member, that is nothing.
+func RightsIn(q store.Querier, actor authn.Actor, organization id.Organization) (Rights, error) {
 	if actor.Kind == authn.APIToken && actor.Organization != organization {
-		return false, nil
+		return Rights{}, nil
 	}
 	rights, _, err := loadRights(q, actor, organization)
-	return rights.Allow(p), err
+	return rights, err
 }

@@ -2,6 +2,7 @@ package authz
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -109,6 +110,13 @@ func (r Rights) CanGrant(role *Role) bool {
 		}
 	}
 	return len(r.roles) > 0
+}
+
+// Permissions lists every permission that a role can hold, in alphabetical order.
+func Permissions() []Permission {
+	all := slices.Collect(maps.Keys(roles[Owner].grants))
+	slices.Sort(all)
+	return all
 }
 
 // Roles names the roles that decide together.

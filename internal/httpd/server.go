@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/activity"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
@@ -47,6 +48,7 @@ type Services struct {
 	Members       *member.Service
 	Roles         *role.Service
 	Invitations   *invitation.Service
+	Access        *access.Service
 	Retention     activity.Retention
 }
 
@@ -84,6 +86,7 @@ func operations(r *route.Router, s Services, publicURL string) {
 	member.Register(r, s.Members)
 	invitation.Register(r, s.Invitations, publicURL)
 	role.Register(r, s.Roles)
+	access.Register(r, s.Access)
 	project.Register(r, s.Projects)
 	apitoken.Register(r, s.Tokens)
 	activity.Register(r, s.DB, s.Retention, publicURL)

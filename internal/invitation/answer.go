@@ -28,11 +28,11 @@ func (s *Service) Get(ctx context.Context, pass authz.Pass, organization id.Orga
 		return Shown{}, err
 	}
 	if !invited {
-		may, err := authz.Allowed(q, pass.Actor(), organization, authz.MemberInvite)
+		rights, err := authz.RightsIn(q, pass.Actor(), organization)
 		if err != nil {
 			return Shown{}, err
 		}
-		if !may {
+		if !rights.Allow(authz.MemberInvite) {
 			return Shown{}, fault.New(fault.NotFound, "")
 		}
 	}
