@@ -60,7 +60,7 @@ func (a *Authorizer) Require(ctx context.Context, actor authn.Actor, p Permissio
 	if err != nil {
 		return Pass{}, err
 	}
-	if err := refusal(Decide(known.rights, p, s)); err != nil {
+	if err := refusal(Decide(known.rights, p, s), s); err != nil {
 		return Pass{}, err
 	}
 	return Pass{

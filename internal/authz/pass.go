@@ -3,6 +3,7 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/guildhall-dev/guildhall/internal/authn"
@@ -76,7 +77,7 @@ func (p Pass) Recheck(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	if err := refusal(Decide(rights, p.permission, p.scope)); err != nil {
+	if err := refusal(Decide(rights, p.permission, p.scope), p.scope); err != nil {
 		return err
 	}
 	if !slices.EqualFunc(rights.roles, p.rights.roles, (*Role).same) {
@@ -107,8 +108,9 @@ func (p Pass) outdated(tx *store.Tx) (bool, error) {
 }
 
 // refusal is the error of a decision; nil when it allows. What is not visible does
-// not exist; what is visible names the permission that is missing.
-func refusal(d Decision) error {
+// not exist; what is visible names the permission that is missing, and where the
+// decision is explained.
+func refusal(d Decision, s Scope) error {
 	switch {
 	case d.Allowed:
 		return nil
@@ -117,6 +119,11 @@ func refusal(d Decision) error {
 	}
 	e := fault.New(fault.Forbidden, "You need the permission %s here: %s.", d.Permission, d.Reason)
 	e.Permission = string(d.Permission)
+	question := url.Values{"permission": {e.Permission}}
+	if s.Object != "" {
+		question.Set("scope", string(s.Object))
+	}
+	e.Explanation = "/organization/" + string(s.Organization) + "/access/explain?" + question.Encode()
 	return e
 }
 
@@ -151,5 +158,5 @@ func (p Pass) Need(permission Permission) error {
 	if p.system != "" {
 		return nil
 	}
-	return refusal(Decide(p.rights, permission, p.scope))
+	return refusal(Decide(p.rights, permission, p.scope), p.scope)
 }

@@ -114,8 +114,10 @@ type Error struct {
 	Detail     string
 	Fields     []Field
 	Permission string // the missing permission, for Forbidden
-	RetryAfter int    // seconds, for TooManyRequests and Unavailable
-	cause      error
+	// Explanation is the path that explains a refusal by a missing permission.
+	Explanation string
+	RetryAfter  int // seconds, for TooManyRequests and Unavailable
+	cause       error
 }
 
 // New makes a refusal; the sentence is formatted, an empty one means the catalogue's.

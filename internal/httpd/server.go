@@ -68,6 +68,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL)
 	account.Pages(mux, s.Accounts, server.router, publicURL)
+	invitation.Pages(mux, s.Invitations, publicURL)
 	m := newMetrics()
 	mux.HandleFunc("GET /healthz", server.healthz)
 	mux.HandleFunc("GET /readyz", server.readyz)

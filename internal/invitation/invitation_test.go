@@ -42,6 +42,15 @@ func TestLife(t *testing.T) {
 		jane.Post(t, path(acme), map[string]any{"email": "bob@example.com"}).Refused(t, 409, "already_invited")
 		one := path(acme, made.Text("id"))
 
+		link := strings.TrimPrefix(made.Text("invitation_link"), s.URL)
+		page := s.Anonymous().Get(t, link).Must(t, 200)
+		for _, want := range []string{"Acme", "jane@example.com", "Bob@Example.com", "DEVELOPER", "no-referrer"} {
+			if !strings.Contains(string(page.Body)+page.Header.Get("Referrer-Policy"), want) {
+				t.Errorf("the page behind the link does not say %s", want)
+			}
+		}
+		s.Anonymous().Get(t, strings.Replace(link, string(acme), id.Nil, 1)).Must(t, 404)
+
 		joe := s.Person(t, "joe@example.com")
 		joe.Get(t, one).Refused(t, 404, "not_found")
 		refused := joe.Post(t, one, nil).Refused(t, 403, "wrong_account")
@@ -58,6 +67,7 @@ func TestLife(t *testing.T) {
 		bob.Post(t, one, nil).Must(t, 201)
 		bob.Get(t, "/organization/"+string(acme)).Must(t, 200)
 		bob.Post(t, one, nil).Refused(t, 404, "not_found")
+		s.Anonymous().Get(t, link).Must(t, 404)
 		jane.Post(t, path(acme), map[string]any{"email": "BOB@example.com"}).Refused(t, 409, "already_invited")
 		members := jane.Get(t, "/organization/"+string(acme)+"/member").Must(t, 200)
 		if len(members.List("results")) != 2 || members.Text("results.1.role_name") != "DEVELOPER" || members.Text("results.1.last_activity_at") == "" {
