@@ -128,6 +128,9 @@ func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Created, error
 	if !free {
 		return Created{}, fault.New(fault.NameTaken, "Organization Api Token name is already taken")
 	}
+	if t, err = load(tx, t.Organization, t.ID); err != nil { // with its creator's name
+		return Created{}, err
+	}
 	return Created{t, secret}, audit.Record(tx, string(t.Organization), pass, audit.Entry{
 		Action: audit.APITokenCreate, Target: t.reference(), After: shown(t),
 	})

@@ -13,7 +13,7 @@ import (
 )
 
 // organizationApiTokenCreateRequest is the body of createOrganizationApiToken.
-type organizationApiTokenCreateRequest struct { //nolint:revive // the contract spells it so
+type organizationApiTokenCreateRequest struct {
 	Name        string     `json:"name" doc:"Unique in the organization, whatever its case; 1 to 128 characters."`
 	Description string     `json:"description,omitempty" doc:"At most 2000 characters."`
 	Scope       *string    `json:"scope,omitempty" nullable:"true" enum:"ADMIN" deprecated:"true" doc:"Ignored; role_id decides."`
@@ -36,12 +36,12 @@ type OrganizationAPIToken struct {
 	LastUsedAt  *time.Time `json:"last_used_at" nullable:"true" doc:"When it was last used, to the minute; null means never. An addition of Guildhall."`
 }
 
-type organizationApiTokenCreate struct { //nolint:revive // the contract spells it so
+type organizationApiTokenCreate struct {
 	OrganizationAPIToken
 	Token string `json:"token" doc:"The secret, shown this once: send it as 'Authorization: Token …'. 64 characters that begin with qov_."`
 }
 
-type organizationApiTokenList struct { //nolint:revive // the contract spells it so
+type organizationApiTokenList struct {
 	Results []OrganizationAPIToken `json:"results" doc:"The organization's tokens, oldest first."`
 }
 
@@ -106,7 +106,7 @@ func (h *handlers) create(ctx context.Context, pass authz.Pass, in *createInput)
 		r.Role = role
 	}
 	if in.Body.ExpiresAt != nil {
-		r.ExpiresAt = clock.At(*in.Body.ExpiresAt)
+		r.ExpiresAt = max(clock.At(*in.Body.ExpiresAt), 1) // zero would mean never
 	}
 	created, err := h.service.Create(ctx, pass, r)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
@@ -39,30 +41,55 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 		control, err := a.listenControl()
 		if err != nil {
 			stop()
+			work.Wait()
 			return errors.Join(err, l.Close())
 		}
 		work.Go(func() { a.serveControl(background, control) })
 	}
-	if err := a.greet(ctx, out, publicURL); err != nil {
+	if err := a.greet(ctx, out, l.Addr().String(), publicURL); err != nil {
 		a.Log.Error("the setup link could not be made", slog.Any("error", err))
 	}
 	if ready != nil {
 		ready(publicURL)
 	}
-	err = server.Serve(ctx, l, a.Settings.ShutdownTimeout, a.Log)
+	serving, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	work.Go(func() {
+		defer end()
+		a.drain(ctx, background, server)
+	})
+	err = server.Serve(serving, l, a.Settings.ShutdownTimeout, a.Log)
 	stop()
 	work.Wait()
 	a.Log.Info("stopped")
 	return err
 }
 
+// drain waits until the server is told to stop (ctx), and then for the time in which
+// load balancers find out; it does not outlast the server's own life.
+func (a *App) drain(ctx, life context.Context, server *httpd.Server) {
+	select {
+	case <-life.Done():
+		return
+	case <-ctx.Done():
+	}
+	server.Retire()
+	select {
+	case <-life.Done():
+	case <-time.After(a.Settings.DrainTime):
+	}
+}
+
 // greet says where the server is and, while there is no account, how to begin.
-func (a *App) greet(ctx context.Context, out io.Writer, publicURL string) error {
+func (a *App) greet(ctx context.Context, out io.Writer, address, publicURL string) error {
 	where := "PostgreSQL"
 	if a.Storage.Embedded() {
 		where = "SQLite in " + a.Storage.Data
 	}
-	fmt.Fprintf(out, "Guildhall listens on %s (%s).\n", publicURL, where)
+	fmt.Fprintf(out, "Guildhall listens on %s (%s).\n", config.Server{}.BaseURL(address), where)
+	if a.Settings.PublicURL != "" {
+		fmt.Fprintf(out, "Clients reach it under %s.\n", publicURL)
+	}
 	if a.KeyCreated != "" {
 		fmt.Fprintf(out, "A new master key was written to %s. Keep a copy apart from the data: without it no secret can be read again.\n", a.KeyCreated)
 	}

@@ -55,27 +55,48 @@ func Verify(q store.Querier, headMAC []byte) (Report, error) {
 	if err != nil {
 		return r, err
 	}
+	purged, err := purgedStreams(q)
+	if err != nil {
+		return r, err
+	}
 	for _, h := range heads {
-		if err := verifyHead(h, headMAC); err != nil {
-			return r, err
-		}
 		if h.kind == store.AccountHead {
+			if err := verifyHead(h, headMAC); err != nil {
+				return r, err
+			}
 			continue
 		}
 		r.Streams++
-		if err := verifyChain(q, h, &r); err != nil {
+		if err := verifyChain(q, h, headMAC, purged, &r); err != nil {
 			return r, err
 		}
 	}
 	return r, verifyNothingOutside(q)
 }
 
+// purgedStreams are the organizations whose events have lost their content by right.
+// The purges stand in the server's chain, which is the first to be verified.
+func purgedStreams(q store.Querier) (map[string]bool, error) {
+	purged := map[string]bool{}
+	err := store.Each(q, `SELECT target_id FROM event WHERE organization_id = $1 AND action = $2`, func(s store.Scan) error {
+		organization, err := scanText(s)
+		purged[organization] = true
+		return err
+	}, store.Server, OrganizationPurge)
+	return purged, err
+}
+
+var noHash = make([]byte, sha256.Size)
+
 func verifyHead(h storedHead, key []byte) error {
 	if h.id == store.Server && h.seq == 0 {
 		return nil // as the first migration made it
 	}
+	if h.kind == store.AccountHead && !bytes.Equal(h.hash, noHash) {
+		return &BadEvent{Stream: h.id, Seq: 1, Reason: "the head of the chain was altered: it calls itself the head of an account, which has no chain"}
+	}
 	if !hmac.Equal(h.mac, store.HeadMAC(key, h.id, h.seq, h.rights, h.hash)) {
-		return &BadEvent{Stream: h.id, Seq: h.seq, Reason: "the head of the chain was altered: its signature does not match"}
+		return &BadEvent{Stream: h.id, Seq: max(h.seq, 1), Reason: "the head of the chain was altered: its signature does not match"}
 	}
 	return nil
 }
@@ -98,9 +119,11 @@ type columns struct {
 	origin, projectID, projectName, environmentID, environmentName                   string
 }
 
-func verifyChain(q store.Querier, h storedHead, r *Report) error {
+// verifyChain finds the first bad event by the links between them, and looks at the
+// head only then: an altered head tells nothing of where the chain went wrong.
+func verifyChain(q store.Querier, h storedHead, headMAC []byte, purged map[string]bool, r *Report) error {
 	var last int64
-	previous := make([]byte, sha256.Size)
+	previous := noHash
 	err := store.Each(q, chainRows, func(s store.Scan) error {
 		var e storedEvent
 		c := &e.columns
@@ -108,8 +131,11 @@ func verifyChain(q store.Querier, h storedHead, r *Report) error {
 			&c.actorID, &c.origin, &c.projectID, &c.projectName, &c.environmentID, &c.environmentName, &e.payload, &e.digest, &e.hash); err != nil {
 			return &BadEvent{Stream: h.id, Seq: last + 1, Reason: "the row cannot be read: " + err.Error()}
 		}
-		if reason := e.bad(last, previous, h.id); reason != "" {
-			return &BadEvent{Stream: h.id, Seq: min(e.seq, last+1), ID: c.id, Reason: reason}
+		if e.seq > last+1 {
+			return &BadEvent{Stream: h.id, Seq: last + 1, Reason: fmt.Sprintf("missing: after event %d comes event %d", last, e.seq)}
+		}
+		if reason := e.bad(last, previous, h.id, purged[h.id]); reason != "" {
+			return &BadEvent{Stream: h.id, Seq: e.seq, ID: c.id, Reason: reason}
 		}
 		last, previous = e.seq, e.hash
 		r.Events++
@@ -125,7 +151,12 @@ func verifyChain(q store.Querier, h storedHead, r *Report) error {
 		}
 		return err
 	}
+	if err := verifyHead(h, headMAC); err != nil {
+		return err
+	}
 	switch {
+	case h.seq == 0 && h.id != store.Server:
+		return &BadEvent{Stream: h.id, Seq: 1, Reason: "the head of the chain was altered: a chain begins with the creation of its organization"}
 	case last < h.seq:
 		return &BadEvent{Stream: h.id, Seq: last + 1, Reason: fmt.Sprintf("missing: the chain ends at %d but its head stands at %d; the tail was cut", last, h.seq)}
 	case last > h.seq:
@@ -137,12 +168,12 @@ func verifyChain(q store.Querier, h storedHead, r *Report) error {
 }
 
 // bad says what is wrong with an event that should follow the given one.
-func (e storedEvent) bad(last int64, previous []byte, stream string) string {
-	switch {
-	case e.seq <= last:
+func (e storedEvent) bad(last int64, previous []byte, stream string, purged bool) string {
+	if e.seq <= last {
 		return "its number is there twice; it was inserted"
-	case e.seq > last+1:
-		return fmt.Sprintf("missing: after event %d comes event %d", last, e.seq)
+	}
+	if e.payload == nil && !purged {
+		return "its content was removed, and no purge of its organization is on record"
 	}
 	if e.payload != nil {
 		if sum := sha256.Sum256(e.payload); !bytes.Equal(sum[:], e.digest) {
@@ -184,6 +215,14 @@ func verifyNothingOutside(q store.Querier) error {
 		WHERE h.organization_id IS NULL OR h.seq = 0 ORDER BY 1`, scanText)
 	if err == nil && len(stray) > 0 {
 		return &BadEvent{Stream: stray[0], Seq: 1, Reason: "missing: the organization is there but its chain was removed"}
+	}
+	if err != nil {
+		return err
+	}
+	// Every account has an event in the server's chain, so that its head has left the beginning.
+	reset, err := store.Value[int64](q, `SELECT COUNT(*) FROM account WHERE NOT EXISTS (SELECT 1 FROM organization_head WHERE organization_id = $1 AND seq > 0)`, store.Server)
+	if err == nil && reset > 0 {
+		return &BadEvent{Stream: store.Server, Seq: 1, Reason: "missing: there are accounts but the chain that records their creation was removed"}
 	}
 	return err
 }

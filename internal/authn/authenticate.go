@@ -82,7 +82,11 @@ func (a *Authenticator) accessToken(ctx context.Context, token string) (Actor, e
 	if a.db.Now() >= expires {
 		return Actor{}, fault.New(fault.Unauthenticated, "The access token has expired; sign in again.")
 	}
-	account, err := a.Account(ctx, id.User(claims.Subject))
+	subject, ok := id.Parse[id.User](claims.Subject)
+	if !ok {
+		return Actor{}, fault.New(fault.Unauthenticated, "")
+	}
+	account, err := a.Account(ctx, subject)
 	if err != nil {
 		return Actor{}, err
 	}

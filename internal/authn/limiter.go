@@ -44,8 +44,9 @@ func (l *Limiter) Try(key string) error {
 	r := bucket.ReserveN(now, 1)
 	if wait := r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
-		e := fault.New(fault.TooManyRequests, "Too many attempts; wait %s and try again.", wait.Round(time.Second))
-		e.RetryAfter = int(math.Ceil(wait.Seconds()))
+		seconds := int(math.Ceil(wait.Seconds()))
+		e := fault.New(fault.TooManyRequests, "Too many attempts; wait %s and try again.", time.Duration(seconds)*time.Second)
+		e.RetryAfter = seconds
 		return e
 	}
 	return nil

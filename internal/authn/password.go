@@ -20,6 +20,12 @@ const (
 	MaxPassword = 256
 )
 
+// What a kept hash may ask for at most: a damaged row must not bring the server down.
+const (
+	mostMemory = 1 << 20 // KiB
+	mostPasses = 64
+)
+
 // Hasher hashes passwords with argon2id. The zero value is not usable.
 type Hasher struct {
 	memory uint32 // KiB
@@ -83,6 +89,9 @@ func (h *Hasher) Matches(hash, password string) bool {
 		return false
 	}
 	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &passes, &lanes); err != nil {
+		return false
+	}
+	if memory > mostMemory || passes < 1 || passes > mostPasses {
 		return false
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(parts[4])

@@ -78,7 +78,7 @@ func (evaluator) cell(role RoleName, p Permission, m Mode) bool {
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
-func randomRole(r *rand.Rand, projects, clusters []id.Object) *Role {
+func randomHeld(r *rand.Rand, projects, clusters []id.Object) *Role {
 	if r.IntN(2) == 0 {
 		return roles[pick(r, RoleNames)]
 	}
@@ -113,12 +113,10 @@ func TestDecideAgainstEvaluator(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))
 	projects, clusters := []id.Object{"p1", "p2"}, []id.Object{"c1", "c2"}
-	permissions := Permissions()
 	var list []*Role
 	for range 500 {
-		list = append(list, randomRole(r, projects, clusters))
+		list = append(list, randomHeld(r, projects, clusters))
 	}
-	kinds := []Kind{KindOrganization, KindProject, KindEnvironment, KindApplication, KindDatabase, KindCluster, KindAPIToken}
 	for range n {
 		s := Scope{Organization: "o", Kind: pick(r, kinds), Mode: pick(r, Modes), Project: pick(r, append(projects, "")), Cluster: pick(r, append(clusters, ""))}
 		p := pick(r, permissions)
@@ -147,9 +145,9 @@ func TestGrantIsWithin(t *testing.T) {
 	projects, clusters := []id.Object{"p1", "p2"}, []id.Object{"c1", "c2"}
 	grantable := 0
 	for range 3000 {
-		giver, given := NewRights(randomRole(r, projects, clusters)), randomRole(r, projects, clusters)
+		giver, given := NewRights(randomHeld(r, projects, clusters)), randomHeld(r, projects, clusters)
 		if r.IntN(4) == 0 {
-			giver = NewRights(append(giver.roles, randomRole(r, projects, clusters))...)
+			giver = NewRights(append(giver.roles, randomHeld(r, projects, clusters))...)
 		}
 		if !giver.CanGrant(given) {
 			continue

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
 	"strings"
 
@@ -125,12 +126,18 @@ func (f fileResolver) Validate(app *kong.Application) error {
 	return err
 }
 
-// Resolve gives a flag its value from the file.
+// Resolve gives a flag its value from the file, unless the environment has one: the
+// library asks it for every flag that the command line leaves out.
 func (f fileResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, ok := os.LookupEnv(name); ok {
+			return nil, nil //nolint:nilnil // the library's word for "not here"
+		}
+	}
 	if value, ok := f[flag.Name]; ok {
 		return fmt.Sprint(value), nil
 	}
-	return nil, nil //nolint:nilnil // the library's word for "not here"
+	return nil, nil //nolint:nilnil // the same
 }
 
 // release is set when a release is built: -ldflags "-X …/internal/cli.release=1.0.0".

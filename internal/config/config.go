@@ -19,8 +19,8 @@ type Secret string
 // String hides the secret.
 func (Secret) String() string { return "***" }
 
-// GoString hides the secret from %#v.
-func (Secret) GoString() string { return "***" }
+// Format hides the secret from every verb of fmt.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("***")) }
 
 // MarshalText hides the secret from every encoder.
 func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
@@ -79,6 +79,7 @@ type Server struct {
 	DeletionGrace           time.Duration `help:"How long a deleted organization can be restored." default:"720h"`
 	InvitationLife          time.Duration `help:"How long an invitation can be accepted." default:"168h"`
 	PlansFile               string        `help:"JSON file of the plans, in place of the built-in ones." placeholder:"FILE"`
+	DrainTime               time.Duration `help:"How long the server goes on answering after it was told to stop, while /readyz says no and load balancers look elsewhere." default:"0s"`
 	ShutdownTimeout         time.Duration `help:"How long running requests may take when the server stops." default:"20s"`
 }
 
@@ -108,8 +109,14 @@ func (s Server) Check() error {
 	if s.InvitationLife < time.Minute {
 		wrong = append(wrong, errors.New("--invitation-life must be at least 1m"))
 	}
+	if s.DrainTime < 0 {
+		wrong = append(wrong, errors.New("--drain-time cannot be negative"))
+	}
 	if s.DeletionGrace < 0 {
 		wrong = append(wrong, errors.New("--deletion-grace cannot be negative"))
+	}
+	if s.ShutdownTimeout < 0 {
+		wrong = append(wrong, errors.New("--shutdown-timeout cannot be negative"))
 	}
 	return errors.Join(wrong...)
 }
@@ -123,8 +130,10 @@ func (s Server) BaseURL(address string) string {
 	if host, port, ok := strings.Cut(address, "]:"); ok && host == "[::" {
 		address = "localhost:" + port
 	}
-	if port, ok := strings.CutPrefix(address, "0.0.0.0:"); ok {
-		address = "localhost:" + port
+	for _, everywhere := range []string{"0.0.0.0:", ":"} {
+		if port, ok := strings.CutPrefix(address, everywhere); ok {
+			address = "localhost:" + port
+		}
 	}
 	return "http://" + address
 }

@@ -75,7 +75,7 @@ var catalogue = map[Code]Entry{
 	MethodNotAllowed:   {405, "Method Not Allowed", "This address does not take this method."},
 	NameTaken:          {409, "Conflict", "The name is already taken."},
 	EmailTaken:         {409, "Conflict", "There is an account with this e-mail address already."},
-	AlreadyInvited:     {409, "Conflict", "User already invited"},
+	AlreadyInvited:     {409, "Conflict", "This person is a member or invited already."},
 	RoleInUse:          {409, "Conflict", "The role is in use."},
 	InvitationExpired:  {400, "Bad Request", "The invitation has expired; ask for a new one."},
 	WrongAccount:       {403, "Forbidden", "The invitation is for another e-mail address."},

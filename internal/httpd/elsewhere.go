@@ -57,11 +57,9 @@ var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.Met
 
 func (e *elsewhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	segments := strings.Split(r.URL.Path, "/")
-	for _, c := range e.contract {
-		if c.method == r.Method && c.matches(segments) {
-			route.WriteProblem(w, r, fault.New(fault.NotImplemented, "Guildhall does not serve the operation %s yet.", c.id))
-			return
-		}
+	if id := e.notYet(r.Method, segments); id != "" {
+		route.WriteProblem(w, r, fault.New(fault.NotImplemented, "Guildhall does not serve the operation %s yet.", id))
+		return
 	}
 	if allowed := e.allowed(r); len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
@@ -69,6 +67,27 @@ func (e *elsewhere) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	route.WriteProblem(w, r, fault.New(fault.NotFound, "There is nothing at this address. The API is described at /openapi.json."))
+}
+
+// notYet names the contract's operation at an address; of several the one whose path
+// has the most words of its own, so that "order" is not taken for an id.
+func (e *elsewhere) notYet(method string, segments []string) (id string) {
+	most := -1
+	for _, c := range e.contract {
+		if c.method != method || !c.matches(segments) {
+			continue
+		}
+		words := 0
+		for _, s := range c.segments {
+			if !strings.HasPrefix(s, "{") {
+				words++
+			}
+		}
+		if words > most {
+			id, most = c.id, words
+		}
+	}
+	return id
 }
 
 func (c contractPath) matches(segments []string) bool {

@@ -99,6 +99,9 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Table lists the operations that are served.
 func (s *Server) Table() []route.Operation { return s.router.Table() }
 
+// Retire makes /readyz say no while everything else is answered as before.
+func (s *Server) Retire() { s.stopping.Store(true) }
+
 // Serve answers on a listener until ctx ends, then lets running requests finish.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration, log *slog.Logger) error {
 	srv := &http.Server{
@@ -112,7 +115,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration,
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	s.stopping.Store(true)
+	s.Retire()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if err := srv.Shutdown(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,7 +78,7 @@ func (q *Queue) Start() {
 		defer tick.Stop()
 		for {
 			if n, err := q.RunDue(ctx); err != nil && ctx.Err() == nil {
-				q.log.Error("jobs could not be run", "error", err)
+				q.log.Error("jobs could not be run", slog.Any("error", err))
 			} else if n > 0 {
 				continue
 			}
@@ -108,31 +109,32 @@ func (q *Queue) RunDue(ctx context.Context) (int, error) {
 	if err != nil || waiting == 0 {
 		return 0, err
 	}
-	jobs, err := store.Write(ctx, q.db, q.permit, q.take)
-	if err != nil {
-		return 0, err
-	}
-	for _, j := range jobs {
+	// One at a time: the lease of a job that waited behind another would run out unseen.
+	for tried := range batch {
+		j, err := store.Write(ctx, q.db, q.permit, take)
+		if errors.Is(err, store.ErrNone) {
+			return tried, nil
+		}
+		if err != nil {
+			return tried, err
+		}
 		if err := q.finish(ctx, j, q.run(ctx, j)); err != nil {
-			return len(jobs), err
+			return tried + 1, err
 		}
 	}
-	return len(jobs), nil
+	return batch, nil
 }
 
-func (q *Queue) take(tx *store.Tx) ([]taken, error) {
+// take leases the job that has been due longest; ErrNone where nothing is due.
+func take(tx *store.Tx) (taken, error) {
 	tx.Unaudited("taking a job is no change of an organization")
-	jobs, err := store.All(tx, `SELECT id, kind, payload, attempts FROM job WHERE due_at <= $1 AND leased_to < $1 ORDER BY due_at LIMIT $2`,
-		func(s store.Scan) (j taken, err error) { return j, s(&j.id, &j.kind, &j.payload, &j.attempts) }, tx.Now(), batch)
+	j, err := store.One(tx, `SELECT id, kind, payload, attempts FROM job WHERE due_at <= $1 AND leased_to < $1 ORDER BY due_at, id LIMIT 1`,
+		func(s store.Scan) (j taken, err error) { return j, s(&j.id, &j.kind, &j.payload, &j.attempts) }, tx.Now())
 	if err != nil {
-		return nil, err
+		return j, err
 	}
-	for _, j := range jobs {
-		if _, err := tx.Exec(`UPDATE job SET leased_to = $2, attempts = attempts + 1 WHERE id = $1`, j.id, tx.Now().Add(lease)); err != nil {
-			return nil, err
-		}
-	}
-	return jobs, nil
+	_, err = tx.Exec(`UPDATE job SET leased_to = $2, attempts = attempts + 1 WHERE id = $1`, j.id, tx.Now().Add(lease))
+	return j, err
 }
 
 func (q *Queue) run(ctx context.Context, j taken) (err error) {
@@ -150,21 +152,30 @@ func (q *Queue) run(ctx context.Context, j taken) (err error) {
 	return h(ctx, []byte(j.payload))
 }
 
-// finish forgets a job that is done, and puts one that failed off.
+// finish forgets a job that is done, and puts one that failed off. Where the lease
+// ran out and another has taken the job since, it is theirs: the number of attempts
+// tells.
 func (q *Queue) finish(ctx context.Context, j taken, failed error) error {
 	if failed != nil {
-		q.log.Warn("a job failed and will be tried again", "job", j.id, "kind", j.kind, "attempt", j.attempts+1, "error", failed)
+		q.log.Warn("a job failed and will be tried again", slog.String("job", j.id), slog.String("kind", j.kind),
+			slog.Int64("attempt", j.attempts+1), slog.Any("error", failed))
 	}
 	return store.Do(context.WithoutCancel(ctx), q.db, q.permit, func(tx *store.Tx) error {
 		tx.Unaudited("the job's own change has its event")
 		if failed == nil {
-			_, err := tx.Exec(`DELETE FROM job WHERE id = $1`, j.id)
+			_, err := tx.Exec(`DELETE FROM job WHERE id = $1 AND attempts = $2`, j.id, j.attempts+1)
 			return err
 		}
 		pause := min(time.Second<<min(j.attempts, 12), maxPause)
-		message := failed.Error()
-		_, err := tx.Exec(`UPDATE job SET leased_to = 0, due_at = $2, last_error = $3 WHERE id = $1`,
-			j.id, tx.Now().Add(pause), message[:min(len(message), maxMessage)])
+		_, err := tx.Exec(`UPDATE job SET leased_to = 0, due_at = $2, last_error = $3 WHERE id = $1 AND attempts = $4`,
+			j.id, tx.Now().Add(pause), shorten(failed.Error()), j.attempts+1)
 		return err
 	})
+}
+
+// shorten makes a message fit for a column: PostgreSQL takes whole characters only,
+// and no zero byte.
+func shorten(message string) string {
+	message = strings.ReplaceAll(message[:min(len(message), maxMessage)], "\x00", "")
+	return strings.ToValidUTF8(message, "")
 }

@@ -84,11 +84,18 @@ func (k Kind[B]) Change(tx *store.Tx, pass authz.Pass, object id.Object, edit fu
 	if err != nil {
 		return o, err
 	}
-	before := k.Shown(o)
+	was := o
+	before, err := json.Marshal(k.Shown(o)) // now: the body may hold what edit alters in place
+	if err != nil {
+		return o, err
+	}
 	if err := edit(&o); err != nil {
 		return o, err
 	}
-	o.Version, o.UpdatedAt = o.Version+1, tx.Now()
+	if o.ID != was.ID || o.Organization != was.Organization || o.Project != was.Project || o.Environment != was.Environment {
+		return o, errors.New("object: Change does not move things")
+	}
+	o.Version, o.CreatedAt, o.UpdatedAt = was.Version+1, was.CreatedAt, tx.Now()
 	clash, err := store.Value[int64](tx, `SELECT COUNT(*) FROM object WHERE organization_id = $1 AND kind = $2 AND project_id = $3 AND environment_id = $4
 		AND name_key = $5 AND deleted_at = 0 AND id <> $6`, o.Organization, k.Name, o.Project, o.Environment, authn.Key(o.Name), o.ID)
 	if err != nil {
@@ -101,11 +108,11 @@ func (k Kind[B]) Change(tx *store.Tx, pass authz.Pass, object id.Object, edit fu
 	if err != nil {
 		return o, err
 	}
-	if _, err := tx.Exec(`UPDATE object SET name = $4, name_key = $5, body = $6, version = $7, updated_at = $8 WHERE id = $1 AND organization_id = $2 AND kind = $3`,
-		o.ID, o.Organization, k.Name, o.Name, authn.Key(o.Name), string(body), o.Version, o.UpdatedAt); err != nil {
+	if _, err := tx.Exec(`UPDATE object SET name = $4, name_key = $5, body = $6, version = $7, updated_at = $8, mode = $9 WHERE id = $1 AND organization_id = $2 AND kind = $3`,
+		o.ID, o.Organization, k.Name, o.Name, authn.Key(o.Name), string(body), o.Version, o.UpdatedAt, o.Mode); err != nil {
 		return o, err
 	}
-	return o, k.record(tx, pass, k.Update, o, before, k.Shown(o))
+	return o, k.record(tx, pass, k.Update, o, json.RawMessage(before), k.Shown(o))
 }
 
 // Remove deletes a thing with all that lies in it. The rows stay until they are
@@ -141,8 +148,13 @@ func (k Kind[B]) record(tx *store.Tx, pass authz.Pass, action audit.Action, o Ob
 	return audit.Record(tx, string(o.Organization), pass, e)
 }
 
+// nameOf names what a thing lies in; 404 where that is gone, so that nothing is
+// made in a project that was deleted at this moment, or in another organization's.
 func nameOf(tx *store.Tx, organization id.Organization, object id.Object) (audit.Reference, error) {
-	name, err := store.Value[string](tx, `SELECT name FROM object WHERE organization_id = $1 AND id = $2`, organization, object)
+	name, err := store.Value[string](tx, `SELECT name FROM object WHERE organization_id = $1 AND id = $2 AND deleted_at = 0`, organization, object)
+	if errors.Is(err, store.ErrNone) {
+		err = fault.New(fault.NotFound, "")
+	}
 	return audit.Reference{ID: string(object), Name: name}, err
 }
 

@@ -5,7 +5,9 @@ package plan
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -68,6 +70,9 @@ func parse(text []byte) (*Catalogue, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&file); err != nil {
 		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something stands behind the JSON object")
 	}
 	c := &Catalogue{list: file.Plans, byName: map[string]Plan{}}
 	for _, p := range file.Plans {

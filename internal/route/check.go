@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 )
 
@@ -21,7 +22,7 @@ const (
 func CheckName(checks *fault.Checks, field, name string) string {
 	name = strings.TrimSpace(name)
 	switch {
-	case name == "":
+	case authn.Key(name) == "":
 		checks.Add(field, "is required and cannot be blank")
 	case utf8.RuneCountInString(name) > MaxName:
 		checks.Add(field, "must have at most %d characters", MaxName)
@@ -34,10 +35,14 @@ func CheckName(checks *fault.Checks, field, name string) string {
 }
 
 // unprintable finds what a reader cannot see or what turns the reading direction:
-// two names that look the same must be the same.
+// two names that look the same must be the same. Joiners and variation selectors are
+// a part of some scripts and of emoji; keys leave them out.
 func unprintable(c rune) bool {
-	return c == utf8.RuneError || unicode.IsControl(c) || c == '\u2028' || c == '\u2029' ||
-		(c >= '\u202a' && c <= '\u202e') || (c >= '\u2066' && c <= '\u2069') || c == '\u200b' || c == '\ufeff'
+	switch {
+	case c == '\u200c', c == '\u200d', unicode.Is(unicode.Variation_Selector, c):
+		return false
+	}
+	return c == utf8.RuneError || unicode.IsControl(c) || c == '\u2028' || c == '\u2029' || authn.Invisible(c)
 }
 
 // CheckText tells whether a free text is within its bounds.

@@ -58,7 +58,8 @@ func NewProblem(ctx context.Context, path string, err error) *Problem {
 	entry := fault.Lookup(f.Code)
 	info := RequestInfo(ctx)
 	if entry.Status >= http.StatusInternalServerError && entry.Status != http.StatusNotImplemented {
-		slog.ErrorContext(ctx, "request failed", "code", string(f.Code), "path", path, "request_id", info.ID, "error", err)
+		slog.ErrorContext(ctx, "request failed", slog.String("code", string(f.Code)), slog.String("path", path),
+			slog.String("request_id", info.ID), slog.Any("error", err))
 	}
 	p := &Problem{
 		Status: entry.Status, Title: entry.Title, Code: f.Code, Message: f.Detail, Detail: f.Detail, Errors: f.Fields,

@@ -9,9 +9,12 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -167,10 +170,7 @@ func (op Operation) repeatable() bool {
 
 // statuses gathers the sentences of every error an operation answers.
 func (op Operation) statuses() map[int][]string {
-	codes := []fault.Code{fault.Internal, fault.Unavailable}
-	if op.Method != http.MethodGet || strings.Contains(op.Path, "{") {
-		codes = append(codes, fault.Invalid)
-	}
+	codes := []fault.Code{fault.Internal, fault.Unavailable, fault.Invalid}
 	if op.Permission != authz.Public {
 		codes = append(codes, fault.Unauthenticated, fault.Forbidden, fault.NotFound)
 	}
@@ -201,6 +201,12 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 			r.refuse(hc, err)
 			return
 		}
+		if u := hc.URL(); u.RawQuery != "" {
+			if err := checkQuery(u.Query()); err != nil {
+				r.refuse(hc, err)
+				return
+			}
+		}
 		ctx = context.WithValue(ctx, passKey{}, pass)
 		if op.repeatable() {
 			if key := hc.Header("Idempotency-Key"); key != "" {
@@ -215,6 +221,22 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 		}
 		next(huma.WithContext(hc, ctx))
 	}
+}
+
+// checkQuery refuses what no database keeps and no JSON can say.
+func checkQuery(query url.Values) error {
+	checks := &fault.Checks{}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		text := name + strings.Join(query[name], "")
+		if utf8.ValidString(text) && !strings.ContainsRune(text, 0) {
+			continue
+		}
+		if !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
+			name = "query"
+		}
+		checks.Add(name, "must be valid UTF-8 without NUL characters")
+	}
+	return checks.Err()
 }
 
 func (r *Router) admit(ctx context.Context, op Operation, info *Info, header string, param func(string) string) (authz.Pass, error) {

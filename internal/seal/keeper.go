@@ -135,10 +135,10 @@ func Bound(q store.Querier) (string, error) {
 	return store.Setting(q, fingerprintSetting)
 }
 
-// Check is Bind for who only reads.
+// Check is Bind for who only reads: a database that is tied to no key yet takes any.
 func Check(q store.Querier, m *Master) error {
 	known, err := Bound(q)
-	if err != nil {
+	if err != nil || known == "" {
 		return err
 	}
 	return mismatch(known, m)

@@ -60,7 +60,20 @@ func CreateMaster(path string) (*Master, error) {
 	if err := os.Link(tmp.Name(), path); err != nil {
 		return nil, fmt.Errorf("write the master key: %w", err)
 	}
+	if err := syncDirectory(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("write the master key: %w", err)
+	}
 	return m, nil
+}
+
+// syncDirectory makes a new name in a directory survive a power cut: a database
+// bound to a key that is gone would be lost with it.
+func syncDirectory(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // LoadOrCreateMaster reads the key, or makes it where there is none; created says which.
@@ -92,7 +105,7 @@ func (m *Master) Fingerprint() string {
 }
 
 // String keeps the key out of logs.
-func (m *Master) String() string { return "***" }
+func (Master) String() string { return "***" }
 
-// GoString keeps the key out of %#v.
-func (m *Master) GoString() string { return "***" }
+// Format keeps the key out of every verb of fmt, of a copy as well.
+func (Master) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("***")) }

@@ -66,7 +66,7 @@ func (db *DB) translate(err error) error {
 		return err
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fault.New(fault.Timeout, "").Because(err)
-	case lostConnection(err), sqliteBusy(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, errClosed):
+	case lostConnection(err), wantsRetry(err), sqliteBusy(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, errClosed):
 		return fault.New(fault.Unavailable, "The database cannot be reached right now; try again.").Because(err)
 	}
 	return err
@@ -111,5 +111,6 @@ func Duplicate(err error) bool {
 		return pg.Code == "23505"
 	}
 	var lite *sqlite.Error
-	return errors.As(err, &lite) && lite.Code() == sqlitelib.SQLITE_CONSTRAINT_UNIQUE
+	return errors.As(err, &lite) &&
+		(lite.Code() == sqlitelib.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY)
 }

@@ -121,6 +121,10 @@ func (h *Heads) adopt(mark uint64, deps []Dependency) bool {
 			h.known[d.Head] = d.At
 		}
 	}
+	if len(h.known) > maxHeads {
+		h.reset()
+		return false
+	}
 	return true
 }
 

@@ -24,20 +24,23 @@ type migration struct {
 	checksum string
 }
 
-func migrations() ([]migration, error) {
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+func migrations() ([]migration, error) { return readMigrations(migrationFiles) }
+
+func readMigrations(files fs.FS) ([]migration, error) {
+	names, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil {
 		return nil, err
 	}
 	var list []migration
 	for i, file := range names { // Glob sorts
-		text, err := migrationFiles.ReadFile(file)
+		text, err := fs.ReadFile(files, file)
 		if err != nil {
 			return nil, err
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql")
-		number, err := strconv.ParseInt(name[:4], 10, 64)
-		if err != nil || number != int64(i+1) {
+		digits, _, _ := strings.Cut(name, "_")
+		number, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || len(digits) != 4 || number != int64(i+1) {
 			return nil, fmt.Errorf("migration %s: the numbers must run 0001, 0002, …", name)
 		}
 		sum := sha256.Sum256(text)

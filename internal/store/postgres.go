@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -38,6 +40,7 @@ func (db *DB) openPostgres(ctx context.Context, o Options) error {
 		return fmt.Errorf("reach PostgreSQL: %w", err)
 	}
 	if o.ReadOnly {
+		db.gate.close()
 		return nil
 	}
 	if o.PollInterval == 0 {
@@ -97,12 +100,40 @@ func (p pgTx) exec(ctx context.Context, query string, args []any) (sql.Result, e
 	return p.tx.ExecContext(ctx, query, args...)
 }
 
+// gate counts the running Writes, so that Close can wait for them.
+type gate struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+func (g *gate) enter() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return errClosed
+	}
+	g.running.Add(1)
+	return nil
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.running.Wait()
+}
+
 func (db *DB) writePostgres(ctx context.Context, body func(*Tx) error) error {
+	if err := db.gate.enter(); err != nil {
+		return err
+	}
+	defer db.gate.running.Done()
 	for try := 1; ; try++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := db.tryPostgres(body)
+		err := db.tryPostgres(ctx, body)
 		again := wantsRetry(err) || (lostConnection(err) && !errors.Is(err, errOutcomeUnknown))
 		if err == nil || !again || try == maxTries {
 			return err
@@ -115,21 +146,35 @@ func (db *DB) writePostgres(ctx context.Context, body func(*Tx) error) error {
 	}
 }
 
-// tryPostgres runs body once. Its statements run under their own deadline: a
-// caller who gives up does not break the transaction half-way.
-func (db *DB) tryPostgres(body func(*Tx) error) error {
+// tryPostgres runs body once. Until the head is locked the Write waits for its
+// turn, and the caller may give up; after that its statements run under their own
+// deadline, and a caller who leaves does not break the transaction half-way.
+func (db *DB) tryPostgres(caller context.Context, body func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeDeadline)
 	defer cancel()
+	stopWaiting := context.AfterFunc(caller, cancel)
+	defer stopWaiting()
 	sqlTx, err := db.writes.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("begin: %w", cmp.Or(caller.Err(), err))
 	}
 	tx := db.newTx(ctx, pgTx{sqlTx})
+	waiting := true
+	tx.started = func() error {
+		if !stopWaiting() {
+			return caller.Err()
+		}
+		waiting = false
+		return nil
+	}
 	err, panicked := tx.run(body)
 	if err != nil || panicked != nil {
 		_ = sqlTx.Rollback() // the server rolls back too when the connection is gone
 		if panicked != nil {
 			panic(panicked)
+		}
+		if waiting && caller.Err() != nil {
+			return caller.Err()
 		}
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"time"
 )
 
 var errClosed = errors.New("store: the database is closed")
@@ -42,7 +43,7 @@ func (db *DB) openSQLite(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", o.Path, err)
 	}
-	db.queue = &writeQueue{db: db, conn: &liteConn{conn: conn, stmts: map[string]*sql.Stmt{}}}
+	db.queue = &writeQueue{db: db, conn: &liteConn{conn: conn, stmts: map[string]*sql.Stmt{}}, deadline: writeDeadline}
 	db.queue.idle = sync.NewCond(&db.queue.mu)
 	return nil
 }
@@ -93,13 +94,14 @@ type waiting struct {
 // writeQueue is SQLite's single writer. Whoever finds it idle becomes the writer
 // and commits inline; those who come meanwhile wait and are committed together.
 type writeQueue struct {
-	db      *DB
-	conn    *liteConn
-	mu      sync.Mutex
-	idle    *sync.Cond
-	queue   []*waiting
-	running bool
-	closed  bool
+	db       *DB
+	conn     *liteConn
+	deadline time.Duration // of a batch
+	mu       sync.Mutex
+	idle     *sync.Cond
+	queue    []*waiting
+	running  bool
+	closed   bool
 }
 
 func (q *writeQueue) submit(ctx context.Context, body func(*Tx) error) error {
@@ -200,17 +202,28 @@ func (q *writeQueue) commit(batch []*waiting) {
 		}
 	}
 	for _, w := range batch {
-		if w.tx != nil && w.err == nil && w.panicked == nil {
-			w.tx.committed()
+		w.answer()
+	}
+}
+
+// answer ends a Write for its caller. An effect that panics is the caller's affair
+// too: the writer and the neighbours go on.
+func (w *waiting) answer() {
+	defer close(w.done)
+	defer func() {
+		if p := recover(); p != nil {
+			w.panicked = p
 		}
-		close(w.done)
+	}()
+	if w.tx != nil && w.err == nil && w.panicked == nil {
+		w.tx.committed()
 	}
 }
 
 // attempt runs each Write in a savepoint and commits them together. It returns
 // those that would have succeeded but were lost with the transaction.
 func (q *writeQueue) attempt(batch []*waiting) (lost []*waiting) {
-	ctx, cancel := context.WithTimeout(context.Background(), writeDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), q.deadline)
 	defer cancel()
 	fail := func(err error) []*waiting {
 		// The transaction may be gone already (disk full); a failed rollback says just that.
@@ -235,6 +248,10 @@ func (q *writeQueue) attempt(batch []*waiting) (lost []*waiting) {
 		}
 		w.tx = q.db.newTx(ctx, q.conn)
 		w.err, w.panicked = w.tx.run(w.body)
+		if w.err != nil && ctx.Err() != nil && len(batch) > 1 {
+			w.tx = nil // a neighbour used the time up; alone it has its own
+			return fail(ctx.Err())
+		}
 		if w.err != nil || w.panicked != nil {
 			if _, err := q.conn.exec(ctx, "ROLLBACK TO one", nil); err != nil {
 				return fail(err)

@@ -60,6 +60,7 @@ type DB struct {
 	log     *slog.Logger
 	heads   *Heads
 	queue   *writeQueue // SQLite's single writer; nil on PostgreSQL
+	gate    gate        // PostgreSQL's Writes pass it
 	stmts   sync.Map    // query -> *sql.Stmt, SQLite's reads
 
 	stopPoll context.CancelFunc
@@ -88,6 +89,7 @@ func (db *DB) Close() error {
 	if db.queue != nil {
 		db.queue.close()
 	}
+	db.gate.close()
 	err := db.reads.Close()
 	if db.writes != nil && db.writes != db.reads {
 		err = errors.Join(err, db.writes.Close())
@@ -181,7 +183,13 @@ type reader struct {
 // Reader runs queries outside a transaction, under the caller's ctx.
 func (db *DB) Reader(ctx context.Context) Querier { return reader{ctx, db} }
 
+// errLooksOnly keeps changes where they are recorded.
+var errLooksOnly = errors.New("store: only a Write changes rows")
+
 func (r reader) rows(query string, args []any) (*sql.Rows, error) {
+	if changesRows(query) {
+		return nil, errLooksOnly
+	}
 	if r.db.queue == nil {
 		return r.db.reads.QueryContext(r.ctx, query, args...)
 	}
@@ -218,6 +226,9 @@ type snapshot struct {
 }
 
 func (s snapshot) rows(query string, args []any) (*sql.Rows, error) {
+	if changesRows(query) {
+		return nil, errLooksOnly
+	}
 	return s.tx.QueryContext(s.ctx, query, args...)
 }
 
@@ -229,6 +240,6 @@ func (db *DB) Snapshot(ctx context.Context, fn func(q Querier) error) error {
 	if err != nil {
 		return db.translate(fmt.Errorf("begin: %w", err))
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer tx.Rollback()
 	return fn(snapshot{ctx, db, tx})
 }

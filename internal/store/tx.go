@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,6 +34,8 @@ type Tx struct {
 	poison    error
 	changes   int
 	unaudited string
+	// started, where set, ends the time in which the caller may take the Write back.
+	started func() error
 }
 
 // executor runs statements inside the open transaction.
@@ -58,7 +61,8 @@ func (tx *Tx) Now() clock.Time { return tx.now }
 // Context is the Write's own context; a Write under it is refused.
 func (tx *Tx) Context() context.Context { return tx.ctx }
 
-// AfterCommit runs fn once the Write is durable and before it is acknowledged.
+// AfterCommit runs fn once the Write is durable and before it is acknowledged. It
+// is quick and does not Write: on SQLite it runs on the one writer.
 func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
 
 // Unaudited lets rows commit without an event; the reason is for the reader.
@@ -90,10 +94,19 @@ func (tx *Tx) rows(query string, args []any) (*sql.Rows, error) {
 	if tx.poison != nil {
 		return nil, tx.poison
 	}
-	if verb := strings.TrimSpace(query); !strings.HasPrefix(verb, "SELECT") && !strings.HasPrefix(verb, "WITH") {
+	if changesRows(query) {
 		tx.changes++
 	}
 	return tx.conn.query(tx.ctx, query, args)
+}
+
+var changingVerb = regexp.MustCompile(`\b(INSERT|UPDATE|DELETE)\b`)
+
+// changesRows tells a statement that only looks from one that may also change
+// something: INSERT … RETURNING, or a WITH that leads to one.
+func changesRows(query string) bool {
+	query = strings.TrimSpace(query)
+	return !strings.HasPrefix(query, "SELECT") && (!strings.HasPrefix(query, "WITH") || changingVerb.MatchString(query))
 }
 
 func (tx *Tx) failed(err error) error {
@@ -106,34 +119,33 @@ func (tx *Tx) failed(err error) error {
 // Lock takes further heads for the rest of the Write: accounts before
 // organizations, ids ascending, so that two Writes cannot wait for each other.
 func (tx *Tx) Lock(ids ...string) error {
-	slices.Sort(ids)
-	for _, id := range ids {
-		if _, err := tx.lock(id); err != nil {
+	for _, id := range slices.Sorted(slices.Values(ids)) {
+		if err := tx.lock(id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (tx *Tx) lock(id string) (*head, error) {
-	if h := tx.locked(id); h != nil {
-		return h, nil
+func (tx *Tx) lock(id string) error {
+	if tx.locked(id) != nil {
+		return nil
 	}
 	h, err := One(tx, tx.db.dialect.lockHead, func(s Scan) (*head, error) {
 		h := &head{id: id}
 		return h, s(&h.kind, &h.seq, &h.rights, &h.hash)
 	}, id)
 	if errors.Is(err, ErrNone) {
-		return nil, fault.New(fault.NotFound, "")
+		return fault.New(fault.NotFound, "")
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(h.hash) == 0 { // the server's head, as the first migration made it
 		h.hash = make([]byte, sha256.Size)
 	}
 	tx.heads = append(tx.heads, h)
-	return h, nil
+	return nil
 }
 
 func (tx *Tx) locked(id string) *head {
@@ -188,7 +200,7 @@ func (h *head) advance(rights bool) {
 func ChainHash(previous []byte, seq int64, digest []byte) []byte {
 	sum := sha256.New()
 	sum.Write(previous)
-	sum.Write(binary.BigEndian.AppendUint64(nil, uint64(seq))) //nolint:gosec // seq is never negative
+	sum.Write(binary.BigEndian.AppendUint64(nil, uint64(seq)))
 	sum.Write(digest)
 	return sum.Sum(nil)
 }
@@ -210,8 +222,8 @@ func HeadMAC(key []byte, id string, seq, rights int64, hash []byte) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(id))
 	var numbers [16]byte
-	binary.BigEndian.PutUint64(numbers[:8], uint64(seq))    //nolint:gosec // never negative
-	binary.BigEndian.PutUint64(numbers[8:], uint64(rights)) //nolint:gosec // never negative
+	binary.BigEndian.PutUint64(numbers[:8], uint64(seq))
+	binary.BigEndian.PutUint64(numbers[8:], uint64(rights))
 	mac.Write(numbers[:])
 	mac.Write(hash)
 	return mac.Sum(nil)

@@ -30,8 +30,13 @@ func Write[T any](ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) (T
 	}
 	once := takeIdempotency(ctx)
 	body := func(tx *Tx) error {
-		if _, err := tx.lock(permit.Head()); err != nil {
+		if err := tx.lock(permit.Head()); err != nil {
 			return err
+		}
+		if tx.started != nil {
+			if err := tx.started(); err != nil {
+				return err
+			}
 		}
 		if err := permit.Recheck(tx); err != nil {
 			return err
@@ -125,6 +130,9 @@ func DropOldAnswers(tx *Tx) error {
 	return err
 }
 
+const reserveAnswer = `INSERT INTO idempotency (actor_id, idempotency_key, request_hash, answer, created_at)
+	VALUES ($1, $2, $3, $4, $5) ON CONFLICT (actor_id, idempotency_key) DO NOTHING`
+
 const keptAnswer = `SELECT request_hash, answer, created_at FROM idempotency WHERE actor_id = $1 AND idempotency_key = $2`
 
 type kept struct {
@@ -141,9 +149,7 @@ func answerOnce[T any](tx *Tx, i *Idempotency, fn func(tx *Tx) (T, error)) (T, e
 		i.Actor, i.Key, oldest); err != nil {
 		return zero, err
 	}
-	n, err := tx.exec(`INSERT INTO idempotency (actor_id, idempotency_key, request_hash, answer, created_at)
-		VALUES ($1, $2, $3, $4, $5) ON CONFLICT (actor_id, idempotency_key) DO NOTHING`,
-		i.Actor, i.Key, i.Request[:], []byte{}, tx.now)
+	n, err := tx.exec(reserveAnswer, i.Actor, i.Key, i.Request[:], []byte{}, tx.now)
 	if err != nil {
 		return zero, err
 	}
@@ -181,9 +187,21 @@ func openKept[T any](db *DB, i *Idempotency, k kept) (T, error) {
 }
 
 // settle looks, after a connection was lost during the commit, whether the change
-// is there: the key's row commits with it.
+// is there: the key's row commits with it. Reserving the key again waits for a
+// commit that the server may still be working on.
 func settle[T any](ctx context.Context, db *DB, i *Idempotency, lost error) (T, error) {
-	k, err := One(db.Reader(ctx), keptAnswer, scanKept, i.Actor, i.Key)
+	var k kept
+	err := db.writePostgres(ctx, func(tx *Tx) error {
+		n, err := tx.exec(reserveAnswer, i.Actor, i.Key, i.Request[:], []byte{}, tx.now)
+		if err != nil {
+			return err
+		}
+		if n == 1 {
+			return ErrNone // and the reservation goes with it
+		}
+		k, err = One(tx, keptAnswer, scanKept, i.Actor, i.Key)
+		return err
+	})
 	if err != nil {
 		var zero T
 		if errors.Is(err, ErrNone) {
@@ -191,5 +209,6 @@ func settle[T any](ctx context.Context, db *DB, i *Idempotency, lost error) (T, 
 		}
 		return zero, lost
 	}
+	db.heads.forgetAll() // the change is in force, and nobody has said which heads it moved
 	return openKept[T](db, i, k)
 }

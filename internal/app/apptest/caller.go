@@ -86,7 +86,7 @@ func (c *Caller) Do(t testing.TB, method, path string, body any) *Response {
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	check(t, c.server, method, path, r)
+	check(t, method, path, r)
 	return r
 }
 

@@ -77,7 +77,7 @@ func besides(name string) string {
 }
 
 // check holds an answer against the contracts.
-func check(t testing.TB, s *Server, method, path string, r *Response) {
+func check(t testing.TB, method, path string, r *Response) {
 	t.Helper()
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		return

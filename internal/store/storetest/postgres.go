@@ -24,10 +24,14 @@ import (
 
 // Cluster is a running PostgreSQL that lives as long as the test binary.
 type Cluster struct {
-	port int
-	dir  string
-	mu   sync.Mutex
-	next int
+	bin     string // the directory of PostgreSQL's programs
+	args    []string
+	who     *syscall.Credential
+	process *process
+	port    int
+	dir     string
+	mu      sync.Mutex
+	next    int
 	// templates are databases that were prepared once and are copied since.
 	templates map[string]string
 }
@@ -50,19 +54,27 @@ func Shared(t testing.TB) *Cluster {
 }
 
 // Durable starts a cluster of its own that syncs as in production, for crash tests.
+// It ends with the test.
 func Durable(t testing.TB) *Cluster {
 	t.Helper()
 	c, err := start(true)
 	if err != nil {
 		t.Fatalf("PostgreSQL could not be started (make test installs it; or: apt-get install postgresql): %v", err)
 	}
+	t.Cleanup(func() {
+		c.Kill(t)
+		if err := os.RemoveAll(c.dir); err != nil {
+			t.Error(err)
+		}
+	})
 	return c
 }
 
 // programs finds the directory of initdb and postgres.
 func programs() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
+		path, err = filepath.EvalSymlinks(path) // the other programs are where it really is
+		return filepath.Dir(path), err
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
@@ -126,20 +138,27 @@ func start(durable bool) (*Cluster, error) {
 	if !durable {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}
-	if err := launch(filepath.Join(bin, "postgres"), args, dir, who); err != nil {
+	c := &Cluster{bin: bin, args: args, who: who, port: port, dir: dir, templates: map[string]string{}}
+	if c.process, err = launch(filepath.Join(bin, "postgres"), args, dir, who); err != nil {
 		return nil, err
 	}
-	c := &Cluster{port: port, dir: dir, templates: map[string]string{}}
 	return c, c.wait()
+}
+
+// process is the running server; ended is closed when it is gone.
+type process struct {
+	pid   int
+	ended chan struct{}
 }
 
 // launch starts the server so that it ends with the test binary, even when that is
 // killed. The kernel ties the signal to the thread, which is therefore kept.
-func launch(program string, args []string, dir string, who *syscall.Credential) error {
+func launch(program string, args []string, dir string, who *syscall.Credential) (*process, error) {
 	started := make(chan error)
+	p := &process{ended: make(chan struct{})}
 	go func() {
 		runtime.LockOSThread()
-		log, err := os.Create(filepath.Join(dir, "log"))
+		log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			started <- err
 			return
@@ -148,12 +167,16 @@ func launch(program string, args []string, dir string, who *syscall.Credential) 
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGQUIT}
 		cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, dir
 		err = cmd.Start()
+		if err == nil {
+			p.pid = cmd.Process.Pid
+		}
 		started <- err
 		if err == nil {
 			_ = cmd.Wait()
+			close(p.ended)
 		}
 	}()
-	return <-started
+	return p, <-started
 }
 
 func (c *Cluster) wait() error {

@@ -1,0 +1,166 @@
+package bench_test
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestMain prints what the benchmarks found, as the tables of docs/performance.md.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	results.print(os.Stdout)
+	os.Exit(code)
+}
+
+// key names a row of a comparison.
+type key struct {
+	engine, scenario string
+	connections      int
+}
+
+// line is a row of a table of single figures.
+type line struct {
+	name   string
+	sample sample
+}
+
+// found gathers what was measured. The testing package runs a benchmark several
+// times, longer each time; the last one counts.
+type found struct {
+	mu       sync.Mutex
+	rows     []key
+	contests map[key]contest
+	parts    []line
+	starts   []line
+	disk     string
+}
+
+var results = found{contests: map[key]contest{}}
+
+// contest keeps a comparison, and reports it as metrics of the benchmark.
+func (f *found) contest(b *testing.B, k key, c contest) {
+	b.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, again := f.contests[k]; !again {
+		f.rows = append(f.rows, k)
+	}
+	f.contests[k] = c
+	b.ReportMetric(c.rate(0), "req/s")
+	b.ReportMetric(c.total(0).cpuMicros(), "cpu-µs/req")
+	for i, name := range []string{"of-bare", "of-grouped"} {
+		if i+1 < len(c) {
+			b.ReportMetric(c.ratio(i+1), name)
+		}
+	}
+}
+
+// part keeps what a step of a request costs; started, how long a start takes.
+func (f *found) part(name string, s sample)    { f.parts = f.put(f.parts, name, s) }
+func (f *found) started(name string, s sample) { f.starts = f.put(f.starts, name, s) }
+
+func (f *found) put(lines []line, name string, s sample) []line {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(lines, func(l line) bool { return l.name == name })
+	if i < 0 {
+		return append(lines, line{name, s})
+	}
+	lines[i].sample = s
+	return lines
+}
+
+func (f *found) print(w io.Writer) {
+	if f.disk != "" {
+		fmt.Fprintf(w, "\n%d processors, %s, %s/%s. %s.\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, f.disk)
+	}
+	f.reads(w)
+	f.creations(w)
+	f.lines(w, "step", f.parts)
+	f.lines(w, "start", f.starts)
+}
+
+func (f *found) reads(w io.Writer) {
+	title := "\n| getOrganization | connections | requests/s | bare handler/s | ratio | CPU µs | bare CPU µs | allocations | bare |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+	for _, k := range f.rows {
+		if k.scenario == create {
+			continue
+		}
+		c := f.contests[k]
+		ours, bare := c.total(0), c.total(1)
+		fmt.Fprintf(w, "%s| %s, %s | %d | %.0f | %.0f | **%.2f** | %.1f | %.1f | %.0f | %.0f |\n", title, names[k.engine], k.scenario, k.connections,
+			c.rate(0), c.rate(1), c.ratio(1), ours.cpuMicros(), bare.cpuMicros(), ours.allocs(), bare.allocs())
+		title = ""
+	}
+}
+
+func (f *found) creations(w io.Writer) {
+	title := "\n| createOrganization | connections | requests/s | bare, one each/s | ratio | bare, grouped/s | ratio | CPU µs | allocations |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+	for _, k := range f.rows {
+		if k.scenario != create {
+			continue
+		}
+		c, grouped := f.contests[k], "– | –"
+		if len(c) > 2 {
+			grouped = fmt.Sprintf("%.0f | **%.2f**", c.rate(2), c.ratio(2))
+		}
+		fmt.Fprintf(w, "%s| %s | %d | %.0f | %.0f | **%.2f** | %s | %.0f | %.0f |\n", title, names[k.engine], k.connections,
+			c.rate(0), c.rate(1), c.ratio(1), grouped, c.total(0).cpuMicros(), c.total(0).allocs())
+		title = ""
+	}
+}
+
+var names = map[string]string{"sqlite": "SQLite", "postgres": "PostgreSQL"}
+
+func (f *found) lines(w io.Writer, title string, lines []line) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n| %s | time | CPU | allocations |\n|---|--:|--:|--:|\n", title)
+	for _, l := range lines {
+		n := time.Duration(l.sample.requests)
+		fmt.Fprintf(w, "| %s | %s | %s | %.0f |\n", l.name, short(l.sample.elapsed/n), short(l.sample.cpu/n), l.sample.allocs())
+	}
+}
+
+// short gives a duration three digits.
+func short(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit)
+}
+
+// syncs measures what the disk of a directory takes to make a small write durable.
+func (f *found) syncs(tb testing.TB, dir string) {
+	tb.Helper()
+	file, err := os.Create(filepath.Join(dir, "sync"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer file.Close()
+	var took []time.Duration
+	for range 50 {
+		started := time.Now()
+		if _, err := file.Write(make([]byte, 4096)); err != nil {
+			tb.Fatal(err)
+		}
+		if err := file.Sync(); err != nil {
+			tb.Fatal(err)
+		}
+		took = append(took, time.Since(started))
+	}
+	slices.SortFunc(took, cmp.Compare)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.disk = fmt.Sprintf("A write of 4 KiB with fsync takes %s (median)", short(took[len(took)/2]))
+}

@@ -1,0 +1,6 @@
+package httpd
+
+import "github.com/guildhall-dev/guildhall/internal/route"
+
+// Router is the server's router, so that a test can ask for an operation's scope.
+func (s *Server) Router() *route.Router { return s.router }

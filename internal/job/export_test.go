@@ -1,0 +1,11 @@
+package job
+
+// Woken tells, once, whether the queue was told of a new job.
+func (q *Queue) Woken() bool {
+	select {
+	case <-q.wake:
+		return true
+	default:
+		return false
+	}
+}
