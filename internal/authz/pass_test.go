@@ -221,8 +221,8 @@ func TestRecheckOtherRights(t *testing.T) {
 		if !old.CanGrant(role(t, authz.Admin)) {
 			t.Fatal("the old pass does not grant ADMIN: this test says nothing")
 		}
-		if err := edit(s, old); !fault.Has(err, fault.Unavailable) {
-			t.Errorf("%v, want %s", err, fault.Unavailable)
+		if err := edit(s, old); !fault.Has(err, fault.RightsChanged) {
+			t.Errorf("%v, want %s", err, fault.RightsChanged)
 		}
 		if err := edit(s, pass(t, s, admin, authz.TokenCreate, in(acme))); err != nil {
 			t.Errorf("a new pass: %v", err)

@@ -66,7 +66,7 @@ func TestSetRole(t *testing.T) {
 			{"member elsewhere", pass(t, s, stranger, other, authz.MemberManage), jane.ID, authz.Viewer, fault.NotFound},
 		} {
 			before := s.Verify(t).Events
-			err := s.Members.SetRole(context.Background(), c.by, c.who, authz.RoleID(acme, c.role))
+			err := s.Members.SetRole(context.Background(), c.by, c.who, authz.RoleID(c.by.Organization(), c.role))
 			if (c.want == "") != (err == nil) || (err != nil && !fault.Has(err, c.want)) {
 				t.Errorf("%s: %v, want %q", c.name, err, c.want)
 			}
