@@ -10,7 +10,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-// RoleName is the stored name of a role: one of the built-in names.
+// RoleName is how a role is kept and shown: a built-in name; a custom role is kept by its id and shown by its name.
 type RoleName string
 
 // The built-in roles. Exactly one member of an organization is its OWNER.
