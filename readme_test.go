@@ -117,10 +117,11 @@ func generated(t *testing.T, file, name, want string) {
 var (
 	link   = regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	target = regexp.MustCompile("`make ([a-z-]+)`")
+	run    = regexp.MustCompile("`go test \\./([a-z0-9/]+)(?: -run ([A-Za-z]+))?`")
 )
 
-// TestDocuments follows every relative link and looks up every make target that
-// our documents name.
+// TestDocuments follows every relative link and looks up every make target and test
+// that our documents name.
 func TestDocuments(t *testing.T) {
 	makefile, err := os.ReadFile("Makefile")
 	if err != nil {
@@ -147,10 +148,34 @@ func TestDocuments(t *testing.T) {
 				t.Errorf("%s links to %s, which is not there", file, m[1])
 			}
 		}
+		for _, m := range run.FindAllStringSubmatch(string(text), -1) {
+			if !hasTest(t, m[1], m[2]) {
+				t.Errorf("%s names %s, which runs no test", file, m[0])
+			}
+		}
 		for _, m := range target.FindAllSubmatch(text, -1) {
 			if !regexp.MustCompile(`(?m)^` + string(m[1]) + `:`).Match(makefile) {
 				t.Errorf("%s names make %s, which is no target", file, m[1])
 			}
 		}
 	}
+}
+
+// hasTest tells whether a folder has a test whose name has a part.
+func hasTest(t *testing.T, folder, part string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if regexp.MustCompile(`(?m)^func Test\w*` + part + `\w*\(`).Match(text) {
+			return true
+		}
+	}
+	return false
 }

@@ -87,15 +87,12 @@ func (p place) kept(t *testing.T) kept {
 	t.Helper()
 	ctx := context.Background()
 	db, err := store.Open(ctx, store.Options{Path: p.sqlite(), URL: p.url, ReadOnly: true})
-	if p.url != "" {
-		db, err = store.Open(ctx, store.Options{URL: p.url, ReadOnly: true})
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
 	k := kept{map[string]string{}, map[string]int{}, map[string]map[string]int{}, map[string]string{}, map[string]int{}, map[string]string{}}
-	if err := db.Snapshot(ctx, func(q store.Querier) error { return k.read(q) }); err != nil {
+	if err := db.Snapshot(ctx, k.read); err != nil {
 		t.Fatal(err)
 	}
 	return k

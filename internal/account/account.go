@@ -106,7 +106,11 @@ func create(tx *store.Tx, pass authz.Pass, email, hash string) (Account, error) 
 	if !free {
 		return a, fault.New(fault.EmailTaken, "There is an account with the e-mail address %s already.", email)
 	}
-	return a, record(tx, pass, audit.AccountCreate, a, nil, shown(a))
+	var by audit.Holder = pass
+	if actor := pass.Actor(); actor.Kind == authn.Anonymous { // the first account makes itself
+		by = holder{authn.Actor{Kind: authn.Person, User: a.ID, Name: a.Email, Client: actor.Client}}
+	}
+	return a, record(tx, by, audit.AccountCreate, a, nil, shown(a))
 }
 
 // record writes into the server's stream, which the Write locks last.

@@ -115,7 +115,7 @@ func TestMoment(t *testing.T) {
 		"1_000":                -1,
 		"yesterday":            -1,
 		"2026-03-01T12:00:00Z": -1,
-		" 1767225600":          -1,
+		" 1767225600":          -1, //nolint:gocritic // the space is the point
 		"1767225600,5":         -1,
 	} {
 		checks := &fault.Checks{}

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -225,14 +226,9 @@ func found(t *testing.T, i intruder, stream string, seq int64, reason string) {
 func TestAlteredColumns(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		i, stream, _ := chains(t, s)
-		rows, err := i.Query("SELECT * FROM event WHERE seq < 0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		names, err := rows.Columns()
-		rows.Close()
-		if err != nil || len(names) < 20 {
-			t.Fatalf("columns %v: %v", names, err)
+		names := i.columns()
+		if len(names) < 20 {
+			t.Fatalf("columns %v", names)
 		}
 		for _, name := range names {
 			var value any = "x"
@@ -250,6 +246,21 @@ func TestAlteredColumns(t *testing.T) {
 			i.restore()
 		}
 	})
+}
+
+// columns are those of the table of events.
+func (i intruder) columns() []string {
+	i.t.Helper()
+	rows, err := i.Query("SELECT * FROM event WHERE seq < 0")
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err = errors.Join(err, rows.Err()); err != nil {
+		i.t.Fatal(err)
+	}
+	return names
 }
 
 // TestUnreadableRows puts values of another type into columns, which SQLite takes.

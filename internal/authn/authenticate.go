@@ -153,6 +153,9 @@ func (a *Authenticator) apiToken(ctx context.Context, text string) (Actor, error
 		if errors.Is(err, store.ErrNone) {
 			return row, nil, fault.New(fault.Unauthenticated, "")
 		}
+		if row.asleep { // not remembered: the next request after it wakes must pass, whichever node woke it
+			return row, nil, err
+		}
 		return row, []store.Dependency{{Head: string(row.organization), At: at, OnRights: true}}, err
 	})
 	if err != nil {

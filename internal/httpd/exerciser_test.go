@@ -316,15 +316,15 @@ func sound(t *testing.T, what string, r *apptest.Response) {
 		return
 	}
 	var p struct {
-		Status     int
-		Error      string
-		Code       fault.Code
-		Message    string
-		Detail     string
-		Errors     []fault.Field
-		Path       string
-		Timestamp  time.Time
-		Request_ID string //nolint:revive // the wire's name
+		Status    int
+		Error     string
+		Code      fault.Code
+		Message   string
+		Detail    string
+		Errors    []fault.Field
+		Path      string
+		Timestamp time.Time
+		RequestID string `json:"request_id"`
 	}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(r.Body, &p); err != nil || json.Unmarshal(r.Body, &keys) != nil {
@@ -344,8 +344,8 @@ func sound(t *testing.T, what string, r *apptest.Response) {
 		t.Errorf("%s: the code %q is not in the catalogue", what, p.Code)
 	case p.Message != p.Detail || p.Timestamp.IsZero() || p.Timestamp.Location() != time.UTC:
 		t.Errorf("%s: %s", what, r.Body)
-	case p.Request_ID != r.Header.Get("X-Request-Id"):
-		t.Errorf("%s: the body names the request %q, the header %q", what, p.Request_ID, r.Header.Get("X-Request-Id"))
+	case p.RequestID != r.Header.Get("X-Request-Id"):
+		t.Errorf("%s: the body names the request %q, the header %q", what, p.RequestID, r.Header.Get("X-Request-Id"))
 	}
 	for _, f := range p.Errors {
 		if f.Field == "" || f.Message == "" {

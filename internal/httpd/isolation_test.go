@@ -121,6 +121,26 @@ func TestIsolation(t *testing.T) {
 	})
 }
 
+// TestTokenStaysHome: a token does nothing in its creator's other organizations.
+func TestTokenStaysHome(t *testing.T) {
+	apptest.EachWith(t, roomy, func(t *testing.T, s *apptest.Server) {
+		away := newWorld(t, s, "xanadu")
+		home := away.owner.Organization(t, "Home")
+		token := away.owner.Token(t, home, "admin", authz.Admin)
+		for _, op := range s.HTTP.Table() {
+			if !strings.Contains(op.Path, "{") {
+				continue
+			}
+			path := fill(op.Path, away.values(t, op, authz.Development))
+			before := away.rest(t)
+			r := token.Do(t, op.Method, path, away.body(t, op, false))
+			if r.Status != 404 || away.rest(t) != before {
+				t.Errorf("%s: %d: %s", op.ID, r.Status, r.Body)
+			}
+		}
+	})
+}
+
 // TestForeignParts names things of another organization behind the caller's own: in
 // the rest of the path, in the query, in the body.
 func TestForeignParts(t *testing.T) {

@@ -76,6 +76,9 @@ func TestLife(t *testing.T) {
 		if strings.Contains(string(jane.Get(t, "/organization/"+string(acme)+"/events").Body), made.Text("id")) {
 			t.Error("the invitation's id, a secret, is in the events")
 		}
+		if log := s.Log.String(); strings.Contains(log, made.Text("id")) || !strings.Contains(log, "/inviteMember/") {
+			t.Error("the invitation's id, a secret, is in the log, or the log says nothing of it")
+		}
 		s.Verify(t)
 	})
 }

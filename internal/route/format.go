@@ -8,6 +8,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -100,7 +101,7 @@ func inspect(data []byte) error {
 				return errors.New("holds a NUL character (\\u0000), which cannot be kept")
 			}
 			if top >= 0 && stack[top].keys != nil && !stack[top].value {
-				key := strings.ToLower(t)
+				key := strings.Map(fold, t)
 				if stack[top].keys[key] {
 					return fmt.Errorf("has the key %q twice (keys that differ only by case count as the same)", t)
 				}
@@ -124,6 +125,18 @@ func inspect(data []byte) error {
 		return errors.New("has something behind its end")
 	}
 	return nil
+}
+
+// fold gives the first of the characters that differ from c by case only: the JSON
+// decoder takes all of them for one in a key.
+func fold(c rune) rune {
+	for {
+		next := unicode.SimpleFold(c)
+		if next <= c {
+			return next
+		}
+		c = next
+	}
 }
 
 // Document is an answer that is encoded once and written many times.

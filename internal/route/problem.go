@@ -58,7 +58,11 @@ func NewProblem(ctx context.Context, path string, err error) *Problem {
 	entry := fault.Lookup(f.Code)
 	info := RequestInfo(ctx)
 	if entry.Status >= http.StatusInternalServerError && entry.Status != http.StatusNotImplemented {
-		slog.ErrorContext(ctx, "request failed", slog.String("code", string(f.Code)), slog.String("path", path),
+		level := slog.LevelError
+		if f.Code == fault.Unavailable || f.Code == fault.Timeout { // the database's or the client's doing
+			level = slog.LevelWarn
+		}
+		slog.LogAttrs(ctx, level, "request failed", slog.String("code", string(f.Code)), slog.String("path", LogPath(path)),
 			slog.String("request_id", info.ID), slog.Any("error", err))
 	}
 	p := &Problem{

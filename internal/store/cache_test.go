@@ -103,7 +103,7 @@ func TestCacheFollowsWrites(t *testing.T) {
 // TestCacheNeverOlderThanAnswers: while one counts, nobody is served less than what
 // was acknowledged before they asked.
 func TestCacheNeverOlderThanAnswers(t *testing.T) {
-	const readers, counts = 4, 300
+	const readers, counts = 4, 150
 	each(t, func(t *testing.T, b *base) {
 		c := newCounterCache(t, b)
 		c.warm(t)
