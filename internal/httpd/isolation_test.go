@@ -131,7 +131,7 @@ func TestTokenStaysHome(t *testing.T) {
 			if !strings.Contains(op.Path, "{") {
 				continue
 			}
-			path := fill(op.Path, away.values(t, op, authz.Development))
+			path := fill(t, op, away.values(t, op, authz.Development))
 			before := away.rest(t)
 			r := token.Do(t, op.Method, path, away.body(t, op, false))
 			if r.Status != 404 || away.rest(t) != before {
