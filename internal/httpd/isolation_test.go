@@ -131,10 +131,14 @@ func TestTokenStaysHome(t *testing.T) {
 			if !strings.Contains(op.Path, "{") {
 				continue
 			}
-			path := fill(t, op, away.values(t, op, authz.Development))
+			path, body := fill(t, op, away.values(t, op, authz.Development)), away.body(t, op, false)
+			want := 404
+			if answer, known := accountLevel[op.ID]; known {
+				want = answer.token
+			}
 			before := away.rest(t)
-			r := token.Do(t, op.Method, path, away.body(t, op, false))
-			if r.Status != 404 || away.rest(t) != before {
+			r := token.Do(t, op.Method, path, body)
+			if r.Status != want || away.rest(t) != before {
 				t.Errorf("%s: %d: %s", op.ID, r.Status, r.Body)
 			}
 		}
