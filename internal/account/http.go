@@ -67,6 +67,7 @@ func Register(r *route.Router, s *Service) {
 		Description: "Changes where the caller gets messages.", Permission: authz.AccountEdit, Scope: route.AccountScope,
 		Refusals: []fault.Code{fault.PersonRequired},
 	}, h.edit)
+	registerSignUp(r, h)
 	route.Register(r, route.Operation{
 		ID: "signIn", Method: http.MethodPost, Path: "/auth/sign-in", Tag: "Sign-in", Summary: "Sign in with e-mail and password", Own: true,
 		Description: "Answers a short-lived access token. A wrong password and an unknown address are one answer; too many attempts are slowed down.",

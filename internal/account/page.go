@@ -1,14 +1,12 @@
 package account
 
 import (
-	"crypto/rand"
 	"embed"
 	"errors"
-	"html/template"
-	"log/slog"
 	"net/http"
 
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/console"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/route"
 )
@@ -16,16 +14,16 @@ import (
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-var pages = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
+var setupTemplate = console.Parse(pageFiles, "pages/setup.html")
 
 type setupPage struct {
-	Title, Nonce string
-	Link, Email  string
-	Wrong        map[string]string // what is wrong with which field
-	Closed       string
-	Done         bool
-	Token, URL   string
-	Expires      string
+	title       string
+	Link, Email string
+	Wrong       map[string]string // what is wrong with which field
+	Closed      string
+	Done        bool
+	Token, URL  string
+	Expires     string
 }
 
 // maxForm bounds the body of a form.
@@ -35,7 +33,7 @@ const maxForm = 16 << 10
 func Pages(mux *http.ServeMux, s *Service, r *route.Router, publicURL string) {
 	mux.HandleFunc("GET /setup", func(w http.ResponseWriter, req *http.Request) {
 		token := req.URL.Query().Get("token")
-		p := setupPage{Title: "Set up Guildhall", Link: token}
+		p := setupPage{title: "Set up Guildhall", Link: token}
 		if err := s.SetupOpen(req.Context(), token); err != nil {
 			p.refused(err)
 		}
@@ -43,7 +41,7 @@ func Pages(mux *http.ServeMux, s *Service, r *route.Router, publicURL string) {
 	})
 	mux.HandleFunc("POST /setup", func(w http.ResponseWriter, req *http.Request) {
 		req.Body = http.MaxBytesReader(w, req.Body, maxForm)
-		p := setupPage{Title: "Set up Guildhall", Link: req.PostFormValue("token"), Email: req.PostFormValue("email"), URL: publicURL}
+		p := setupPage{title: "Set up Guildhall", Link: req.PostFormValue("token"), Email: req.PostFormValue("email"), URL: publicURL}
 		pass, err := r.Admit(req, authz.Public, authz.Scope{})
 		if err != nil {
 			route.WriteProblem(w, req, err)
@@ -53,7 +51,7 @@ func Pages(mux *http.ServeMux, s *Service, r *route.Router, publicURL string) {
 		if err != nil {
 			p.refused(err)
 		} else {
-			p.Title, p.Done, p.Email, p.Token = "Guildhall is set up", true, a.Email, access.Token
+			p.title, p.Done, p.Email, p.Token = "Guildhall is set up", true, a.Email, access.Token
 			p.Expires = access.ExpiresAt.Std().Format("15:04 MST")
 		}
 		render(w, req, p)
@@ -74,17 +72,12 @@ func (p *setupPage) refused(err error) {
 }
 
 func render(w http.ResponseWriter, r *http.Request, p setupPage) {
-	p.Nonce = rand.Text()
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+p.Nonce+"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	status := http.StatusOK
 	switch {
 	case p.Closed != "":
-		w.WriteHeader(http.StatusNotFound)
+		status = http.StatusNotFound
 	case p.Wrong != nil:
-		w.WriteHeader(http.StatusBadRequest)
+		status = http.StatusBadRequest
 	}
-	if err := pages.ExecuteTemplate(w, "form", p); err != nil {
-		slog.ErrorContext(r.Context(), "page could not be written", slog.Any("error", err))
-	}
+	setupTemplate.Render(w, r, status, p.title, p)
 }

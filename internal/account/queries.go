@@ -70,3 +70,9 @@ func setupLinkValid(q store.Querier, hash []byte, now clock.Time) (bool, error) 
 	n, err := store.Value[int64](q, `SELECT COUNT(*) FROM setup_link WHERE token_hash = $1 AND expires_at > $2`, hash, now)
 	return n > 0, err
 }
+
+func setSignUp(tx *store.Tx, a Account, record string) error {
+	_, err := tx.Exec(`UPDATE account SET sign_up = $2, first_name = $3, last_name = $4, updated_at = $5 WHERE id = $1`,
+		a.ID, record, a.FirstName, a.LastName, a.UpdatedAt)
+	return err
+}

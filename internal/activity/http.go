@@ -138,7 +138,7 @@ func (h *handlers) events(ctx context.Context, pass authz.Pass, in *eventsInput)
 	for _, e := range page.Events {
 		answer.Events = append(answer.Events, shown(e))
 	}
-	if !f.Nothing {
+	if pass.Also(authz.EventRead) {
 		if answer.LimitReached, err = audit.OlderExist(h.db.Reader(ctx), f.Stream, oldest); err != nil {
 			return answer, err
 		}
@@ -151,12 +151,15 @@ func (h *handlers) events(ctx context.Context, pass authz.Pass, in *eventsInput)
 // filter reads what both operations share, and narrows it to what the caller sees.
 func (in *Filters) filter(pass authz.Pass) (audit.Filter, *fault.Checks) {
 	checks := &fault.Checks{}
-	everything := pass.Also(authz.EventRead)
-	return audit.Filter{
+	f := audit.Filter{
 		Stream: string(pass.Organization()), From: moment(checks, "fromTimestamp", in.From), To: moment(checks, "toTimestamp", in.To),
 		EventType: string(in.EventType), TargetType: string(in.TargetType), TriggeredBy: in.TriggeredBy, Origin: string(in.Origin),
-		Everything: everything, Nothing: !everything && !pass.Visible(authz.ProjectRead).Everything(),
-	}, checks
+	}
+	if !pass.Also(authz.EventRead) {
+		see := pass.Projects()
+		f.InProjects, f.Roles = true, [2]string{string(see[0]), string(see[1])}
+	}
+	return f, checks
 }
 
 // limit moves the filter's beginning up to what the plan shows.

@@ -26,7 +26,8 @@ type APIToken struct {
 	Organization id.Organization
 	Name         string
 	Description  string
-	Role         authz.RoleName
+	Role         authz.RoleName // as kept: a built-in name or a custom role's id
+	RoleName     string
 	Hint         string // the last characters of the secret, to recognise it
 	CreatedBy    id.User
 	CreatorEmail string
@@ -61,21 +62,18 @@ type Request struct {
 type New struct {
 	Secret  string
 	request Request
-	role    authz.RoleName
+	role    *authz.Role
 }
 
 // Prepare checks what a new token should be.
-func (s *Service) Prepare(r Request, role authz.RoleName) (New, error) {
+func (s *Service) Prepare(r Request, role *authz.Role) (New, error) {
 	checks := &fault.Checks{}
 	r.Name = route.CheckName(checks, "name", r.Name)
 	route.CheckText(checks, "description", &r.Description, route.MaxDescription)
 	if r.ExpiresAt != 0 && r.ExpiresAt <= s.db.Now() {
 		checks.Add("expires_at", "must lie in the future")
 	}
-	switch role {
-	case "":
-		checks.Add("role_id", "is not the id of a role of this organization; listOrganizationAvailableRoles gives them")
-	case authz.Owner:
+	if role.Name == authz.Owner {
 		checks.Add("role_id", "cannot be OWNER: exactly one person is the owner; a token can be ADMIN at most")
 	}
 	return New{authn.NewAPIToken(), r, role}, checks.Err()
@@ -86,14 +84,14 @@ func (s *Service) Create(ctx context.Context, pass authz.Pass, r Request) (Creat
 	if err := pass.For(authz.TokenCreate); err != nil {
 		return Created{}, err
 	}
-	name := authz.Admin
+	role, _ := authz.LookupRole(authz.Admin)
 	if r.Role != "" {
-		name = ""
-		if role, ok := authz.FindRole(pass.Organization(), r.Role); ok {
-			name = role.Name
+		var err error
+		if role, err = authz.FindRole(s.db.Reader(ctx), pass.Organization(), "role_id", r.Role); err != nil {
+			return Created{}, err
 		}
 	}
-	n, err := s.Prepare(r, name)
+	n, err := s.Prepare(r, role)
 	if err != nil {
 		return Created{}, err
 	}
@@ -102,9 +100,14 @@ func (s *Service) Create(ctx context.Context, pass authz.Pass, r Request) (Creat
 
 // CreateIn makes the token as a part of a Write.
 func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Created, error) {
-	r, role, secret := n.request, n.role, n.Secret
-	if granted, ok := authz.LookupRole(role); !ok || !pass.CanGrant(granted) {
-		return Created{}, fault.New(fault.CannotGrant, "You cannot make a token with the role %s: it may do more than you may.", role)
+	r, secret := n.request, n.Secret
+	// Read again: the role may have changed or gone since the request was checked.
+	role, err := authz.FindRole(tx, pass.Organization(), "role_id", n.role.ID(pass.Organization()))
+	if err != nil {
+		return Created{}, err
+	}
+	if !pass.CanGrant(role) {
+		return Created{}, fault.New(fault.CannotGrant, "You cannot make a token with the role %s: it may do more than you may.", role.Name)
 	}
 	count, err := count(tx, pass.Organization())
 	if err != nil {
@@ -114,7 +117,7 @@ func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Created, error
 		return Created{}, fault.New(fault.LimitReached, "An organization can have at most %d API tokens; delete some that are not used any more.", maxTokens)
 	}
 	t := APIToken{
-		ID: id.New[id.Token](), Organization: pass.Organization(), Name: r.Name, Description: r.Description, Role: role,
+		ID: id.New[id.Token](), Organization: pass.Organization(), Name: r.Name, Description: r.Description, Role: role.Ref(), RoleName: string(role.Name),
 		Hint: secret[len(secret)-4:], CreatedBy: pass.Actor().User,
 		CreatedAt: tx.Now(), UpdatedAt: tx.Now(), ExpiresAt: r.ExpiresAt,
 	}

@@ -177,7 +177,7 @@ func demote(t *testing.T, s *apptest.Server, by *apptest.Caller, organization id
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Members.SetRole(t.Context(), pass, c.ID, role); err != nil {
+	if err := s.Members.SetRole(t.Context(), pass, c.ID, authz.RoleID(organization, role)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -46,10 +46,9 @@ type organizationApiTokenList struct {
 }
 
 func shown(t APIToken) OrganizationAPIToken {
-	role, _ := authz.LookupRole(t.Role)
 	return OrganizationAPIToken{
 		ID: t.ID, CreatedAt: t.CreatedAt.Std(), UpdatedAt: t.UpdatedAt.Std(), Name: t.Name, Description: t.Description,
-		RoleName: string(t.Role), RoleID: role.ID(t.Organization), Hint: t.Hint, CreatedBy: t.CreatorEmail,
+		RoleName: t.RoleName, RoleID: authz.RoleID(t.Organization, t.Role), Hint: t.Hint, CreatedBy: t.CreatorEmail,
 		ExpiresAt: t.ExpiresAt.Pointer(), LastUsedAt: t.LastUsedAt.Pointer(),
 	}
 }

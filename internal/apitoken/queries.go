@@ -10,12 +10,13 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-const tokens = `SELECT t.id, t.organization_id, t.name, t.description, t.role, t.hint, t.created_by, a.email, a.first_name, a.last_name,
-	t.created_at, t.updated_at, t.expires_at, t.last_used_at FROM api_token t JOIN account a ON a.id = t.created_by WHERE t.organization_id = $1`
+const tokens = `SELECT t.id, t.organization_id, t.name, t.description, t.role, COALESCE(r.name, t.role), t.hint, t.created_by, a.email, a.first_name, a.last_name,
+	t.created_at, t.updated_at, t.expires_at, t.last_used_at FROM api_token t JOIN account a ON a.id = t.created_by
+	LEFT JOIN role r ON r.id = t.role AND r.organization_id = t.organization_id WHERE t.organization_id = $1`
 
 func scan(s store.Scan) (t APIToken, err error) {
 	var first, last string
-	err = s(&t.ID, &t.Organization, &t.Name, &t.Description, &t.Role, &t.Hint, &t.CreatedBy, &t.CreatorEmail, &first, &last,
+	err = s(&t.ID, &t.Organization, &t.Name, &t.Description, &t.Role, &t.RoleName, &t.Hint, &t.CreatedBy, &t.CreatorEmail, &first, &last,
 		&t.CreatedAt, &t.UpdatedAt, &t.ExpiresAt, &t.LastUsedAt)
 	t.CreatorName = strings.TrimSpace(first + " " + last)
 	return t, err

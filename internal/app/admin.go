@@ -102,7 +102,8 @@ func (a *App) bootstrap(ctx context.Context, in BootstrapRequest) (BootstrapAnsw
 	if err != nil {
 		return BootstrapAnswer{}, err
 	}
-	token, err := a.Tokens.Prepare(apitoken.Request{Name: "bootstrap", Description: "Made by guildhall admin bootstrap."}, authz.Admin)
+	admin, _ := authz.LookupRole(authz.Admin)
+	token, err := a.Tokens.Prepare(apitoken.Request{Name: "bootstrap", Description: "Made by guildhall admin bootstrap."}, admin)
 	if err != nil {
 		return BootstrapAnswer{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/authn"
@@ -19,12 +20,14 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/httpd"
+	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/job"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/plan"
 	"github.com/guildhall-dev/guildhall/internal/project"
+	"github.com/guildhall-dev/guildhall/internal/role"
 	"github.com/guildhall-dev/guildhall/internal/route"
 	"github.com/guildhall-dev/guildhall/internal/seal"
 	"github.com/guildhall-dev/guildhall/internal/store"
@@ -48,6 +51,8 @@ type App struct {
 	Organizations *organization.Service
 	Projects      *project.Service
 	Tokens        *apitoken.Service
+	Roles         *role.Service
+	Invitations   *invitation.Service
 	Jobs          *job.Queue
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
@@ -158,9 +163,12 @@ func (a *App) build(o Options) {
 	a.Members = member.NewService(a.DB)
 	a.Tokens = apitoken.NewService(a.DB)
 	a.Projects = project.NewService(a.DB)
-	a.Organizations = organization.NewService(a.DB, a.Jobs, a.plans, a.Members, a.Tokens, organization.Settings{
+	a.Organizations = organization.NewService(a.DB, a.Jobs, a.plans, a.Members, organization.Settings{
 		MaxPerUser: a.Settings.MaxOrganizationsPerUser, SupportEmail: a.Settings.SupportEmail, Grace: a.Settings.DeletionGrace,
 	})
+	a.Roles = role.NewService(a.DB)
+	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Settings.InvitationLife)
+	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members)
 }
 
 // publicURLSetting remembers the server's address, so that tokens made by a command
@@ -181,6 +189,7 @@ func (a *App) issuer(ctx context.Context) error {
 func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
+		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Access: access.NewService(a.DB, a.resolver.Find),
 		Retention: a.Organizations.Retention,
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
 }

@@ -17,6 +17,16 @@ const (
 	MemberAdd           Action = "member.add"
 	MemberRole          Action = "member.role"
 	MemberRemove        Action = "member.remove"
+	MemberLeave         Action = "member.leave"
+	OwnershipTransfer   Action = "organization.transfer"
+	InvitationCreate    Action = "invitation.create"
+	InvitationResend    Action = "invitation.resend"
+	InvitationRevoke    Action = "invitation.revoke"
+	InvitationAccept    Action = "invitation.accept"
+	InvitationDecline   Action = "invitation.decline"
+	RoleCreate          Action = "role.create"
+	RoleUpdate          Action = "role.update"
+	RoleDelete          Action = "role.delete"
 	APITokenCreate      Action = "api_token.create"
 	APITokenDelete      Action = "api_token.delete"
 	ProjectCreate       Action = "project.create"
@@ -44,6 +54,16 @@ var wires = map[Action]Wire{
 	MemberAdd:           {"CREATE", "MEMBERS_AND_ROLES", "", true},
 	MemberRole:          {"UPDATE", "MEMBERS_AND_ROLES", "MEMBER_ROLE", true},
 	MemberRemove:        {"DELETE", "MEMBERS_AND_ROLES", "", true},
+	MemberLeave:         {"DELETE", "MEMBERS_AND_ROLES", "", true},
+	OwnershipTransfer:   {"UPDATE", "MEMBERS_AND_ROLES", "TRANSFER_OWNERSHIP", true},
+	InvitationCreate:    {"CREATE", "MEMBERS_AND_ROLES", "INVITATION", false},
+	InvitationResend:    {"UPDATE", "MEMBERS_AND_ROLES", "INVITATION", false},
+	InvitationRevoke:    {"DELETE", "MEMBERS_AND_ROLES", "INVITATION", false},
+	InvitationAccept:    {"ACCEPT", "MEMBERS_AND_ROLES", "INVITATION", true},
+	InvitationDecline:   {"DELETE", "MEMBERS_AND_ROLES", "INVITATION", false},
+	RoleCreate:          {"CREATE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", false},
+	RoleUpdate:          {"UPDATE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
+	RoleDelete:          {"DELETE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
 	APITokenCreate:      {"CREATE", "ORGANIZATION", "API_TOKEN", false},
 	APITokenDelete:      {"DELETE", "ORGANIZATION", "API_TOKEN", true},
 	ProjectCreate:       {"CREATE", "PROJECT", "", false},

@@ -25,10 +25,10 @@ type Filter struct {
 	Origin        string
 	Project       string
 	Environment   string
-	// Everything is false for those who see only what happened in projects.
-	Everything bool
-	// Nothing is true for those who see no activity at all.
-	Nothing bool
+	// InProjects is true for those who see only what happened in projects; of these,
+	// only the projects in which each of Roles has a grant.
+	InProjects bool
+	Roles      [2]string
 }
 
 // Event is an event as it is listed.
@@ -42,20 +42,22 @@ type Event struct {
 const conditions = ` organization_id = $1 AND at >= $2 AND at <= $3
 	AND ($4 = '' OR event_type = $4) AND ($5 = '' OR target_type = $5) AND ($6 = '' OR target_id = $6)
 	AND ($7 = '' OR sub_target_type = $7) AND ($8 = '' OR triggered_by = $8) AND ($9 = '' OR origin = $9)
-	AND ($10 = '' OR project_id = $10) AND ($11 = '' OR environment_id = $11) AND ($12 = 1 OR project_id <> '') AND payload IS NOT NULL `
+	AND ($10 = '' OR project_id = $10) AND ($11 = '' OR environment_id = $11) AND ($12 = 0 OR project_id <> '')
+	AND ($13 = '' OR EXISTS (SELECT 1 FROM role_grant g WHERE g.role_id = $13 AND g.target_id = event.project_id))
+	AND ($14 = '' OR EXISTS (SELECT 1 FROM role_grant g WHERE g.role_id = $14 AND g.target_id = event.project_id)) AND payload IS NOT NULL `
 
 func (f Filter) args(more ...any) []any {
 	to := f.To
 	if to == 0 {
 		to = 1<<63 - 1
 	}
-	everything := 0
-	if f.Everything {
-		everything = 1
+	inProjects := 0
+	if f.InProjects {
+		inProjects = 1
 	}
 	return append([]any{
 		f.Stream, f.From, to, f.EventType, f.TargetType, f.TargetID, f.SubTargetType,
-		f.TriggeredBy, f.Origin, f.Project, f.Environment, everything,
+		f.TriggeredBy, f.Origin, f.Project, f.Environment, inProjects, f.Roles[0], f.Roles[1],
 	}, more...)
 }
 
@@ -69,9 +71,6 @@ type Page struct {
 // List gives a page: the newest events, those older than a token, or those newer
 // than one. Tokens are positions in the chain, so equal times lose nothing.
 func List(q store.Querier, f Filter, size int, olderThan, newerThan string) (Page, error) {
-	if f.Nothing {
-		return Page{Events: []Event{}}, nil
-	}
 	below, err := position("continueToken", olderThan, 1<<63-1)
 	if err != nil {
 		return Page{}, err
@@ -81,9 +80,9 @@ func List(q store.Querier, f Filter, size int, olderThan, newerThan string) (Pag
 		return Page{}, err
 	}
 	stepBack := newerThan != ""
-	query := `SELECT seq, action, payload FROM event WHERE` + conditions + `AND seq < $13 AND seq > $14 ORDER BY seq DESC LIMIT $15`
+	query := `SELECT seq, action, payload FROM event WHERE` + conditions + `AND seq < $15 AND seq > $16 ORDER BY seq DESC LIMIT $17`
 	if stepBack {
-		query = `SELECT seq, action, payload FROM event WHERE` + conditions + `AND seq < $13 AND seq > $14 ORDER BY seq ASC LIMIT $15`
+		query = `SELECT seq, action, payload FROM event WHERE` + conditions + `AND seq < $15 AND seq > $16 ORDER BY seq ASC LIMIT $17`
 	}
 	events, err := store.All(q, query, scanEvent, f.args(below, above, size+1)...)
 	if err != nil {
@@ -160,17 +159,14 @@ const maxFacets = 1000
 // facets: each thing once, under the name that its newest event gives it.
 var facets = map[Level]string{
 	TargetLevel: `SELECT target_id, target_name FROM event WHERE organization_id = $1 AND seq IN (SELECT MAX(seq) FROM event WHERE` +
-		conditions + `AND target_id <> '' GROUP BY target_id) ORDER BY target_name, target_id LIMIT $13`,
+		conditions + `AND target_id <> '' GROUP BY target_id) ORDER BY target_name, target_id LIMIT $15`,
 	ProjectLevel: `SELECT project_id, project_name FROM event WHERE organization_id = $1 AND seq IN (SELECT MAX(seq) FROM event WHERE` +
-		conditions + `AND project_id <> '' GROUP BY project_id) ORDER BY project_name, project_id LIMIT $13`,
+		conditions + `AND project_id <> '' GROUP BY project_id) ORDER BY project_name, project_id LIMIT $15`,
 	EnvironmentLevel: `SELECT environment_id, environment_name FROM event WHERE organization_id = $1 AND seq IN (SELECT MAX(seq) FROM event WHERE` +
-		conditions + `AND environment_id <> '' GROUP BY environment_id) ORDER BY environment_name, environment_id LIMIT $13`,
+		conditions + `AND environment_id <> '' GROUP BY environment_id) ORDER BY environment_name, environment_id LIMIT $15`,
 }
 
 // Facets lists the things that a stream's events are about.
 func Facets(q store.Querier, f Filter, level Level) ([]Reference, error) {
-	if f.Nothing {
-		return []Reference{}, nil
-	}
 	return store.All(q, facets[level], func(s store.Scan) (r Reference, err error) { return r, s(&r.ID, &r.Name) }, f.args(maxFacets)...)
 }

@@ -93,6 +93,7 @@ func (a *Authenticator) accessToken(ctx context.Context, token string) (Actor, e
 	if account.DisabledAt != 0 || account.CredentialsChangedAt != claims.Credentials {
 		return Actor{}, fault.New(fault.Unauthenticated, "")
 	}
+	a.used.saw(account.ID, a.db.Now())
 	return Actor{Kind: Person, User: account.ID, Name: account.Email, ExpiresAt: expires,
 		Generation: account.generation, Credentials: claims.Credentials}, nil
 }

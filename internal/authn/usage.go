@@ -9,11 +9,12 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-// usage gathers when tokens were last used; writing it at each request would turn
+// usage gathers when tokens were last used and people last active; writing it at each request would turn
 // every read into a write.
 type usage struct {
 	mu   sync.Mutex
 	last map[id.Token]lastUse
+	seen map[id.User]clock.Time
 }
 
 type lastUse struct {
@@ -24,7 +25,7 @@ type lastUse struct {
 // maxNoted bounds the memory between two flushes; what does not fit is noted at the next use.
 const maxNoted = 50_000
 
-func newUsage() *usage { return &usage{last: map[id.Token]lastUse{}} }
+func newUsage() *usage { return &usage{last: map[id.Token]lastUse{}, seen: map[id.User]clock.Time{}} }
 
 func (u *usage) note(token id.Token, organization id.Organization, at clock.Time) {
 	u.mu.Lock()
@@ -34,26 +35,40 @@ func (u *usage) note(token id.Token, organization id.Organization, at clock.Time
 	}
 }
 
-func (u *usage) take() map[id.Token]lastUse {
+// saw notes that a person was active.
+func (u *usage) saw(user id.User, at clock.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	taken := u.last
-	u.last = map[id.Token]lastUse{}
-	return taken
+	if _, known := u.seen[user]; known || len(u.seen) < maxNoted {
+		u.seen[user] = at
+	}
 }
 
-// FlushUsage writes the last uses of API tokens down; app calls it once a minute
+func (u *usage) take() (map[id.Token]lastUse, map[id.User]clock.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	last, seen := u.last, u.seen
+	u.last, u.seen = map[id.Token]lastUse{}, map[id.User]clock.Time{}
+	return last, seen
+}
+
+// FlushUsage writes down when API tokens were last used and people last active; app calls it once a minute
 // and when it stops.
 func (a *Authenticator) FlushUsage(ctx context.Context, permit store.Permit) error {
-	taken := a.used.take()
-	if len(taken) == 0 {
+	taken, seen := a.used.take()
+	if len(taken)+len(seen) == 0 {
 		return nil
 	}
 	return store.Do(ctx, a.db, permit, func(tx *store.Tx) error {
-		tx.Unaudited("when a token was last used is no change of the organization")
+		tx.Unaudited("when somebody was last active is no change of the organization")
 		for token, use := range taken {
 			if _, err := tx.Exec(`UPDATE api_token SET last_used_at = $3 WHERE id = $1 AND organization_id = $2 AND last_used_at < $3`,
 				token, use.organization, use.at); err != nil {
+				return err
+			}
+		}
+		for user, at := range seen {
+			if _, err := tx.Exec(`UPDATE account SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, user, at); err != nil {
 				return err
 			}
 		}

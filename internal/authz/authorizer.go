@@ -40,6 +40,8 @@ var accountLevel = map[Permission]bool{
 	AccountEdit:        false,
 	OrganizationCreate: false,
 	OrganizationList:   true,
+	InvitationRead:     true,
+	InvitationAnswer:   false,
 }
 
 // Require gives the pass for a permission in a scope, or the refusal: 401 without
@@ -58,7 +60,7 @@ func (a *Authorizer) Require(ctx context.Context, actor authn.Actor, p Permissio
 	if err != nil {
 		return Pass{}, err
 	}
-	if err := refusal(Decide(known.rights, p, s)); err != nil {
+	if err := refusal(Decide(known.rights, p, s), s); err != nil {
 		return Pass{}, err
 	}
 	return Pass{
@@ -107,41 +109,63 @@ func loadRights(q store.Querier, actor authn.Actor, organization id.Organization
 	if err != nil {
 		return Rights{}, at, err
 	}
-	return RightsOf(actor, name), at, nil
-}
-
-// Visibility says what of a kind an actor sees in an organization.
-type Visibility struct{ everything bool }
-
-// Everything tells whether the actor sees all things of the kind.
-func (v Visibility) Everything() bool { return v.everything }
-
-// Visible says which things of an organization a pass's holder sees with a
-// permission; lists ask for exactly these.
-func (p Pass) Visible(permission Permission) Visibility {
-	if p.system != "" {
-		return Visibility{everything: true}
-	}
-	return Visibility{everything: p.rights.holds(permission, NoMode)}
+	rights, err := RightsOf(q, actor, organization, name)
+	return rights, at, err
 }
 
 // RightsOf are what an actor holds through a member's role: an API token has at
 // most what its own role allows.
-func RightsOf(actor authn.Actor, role RoleName) Rights {
-	names := []RoleName{role}
+func RightsOf(q store.Querier, actor authn.Actor, organization id.Organization, role RoleName) (Rights, error) {
+	refs := []RoleName{role}
 	if actor.Kind == authn.APIToken {
-		names = append(names, RoleName(actor.TokenRole))
+		refs = append(refs, RoleName(actor.TokenRole))
 	}
 	var list []*Role
-	for _, name := range names {
-		role, ok := LookupRole(name)
-		if !ok {
-			return Rights{}
+	for _, ref := range refs {
+		role, err := LoadRole(q, organization, ref)
+		if errors.Is(err, store.ErrNone) {
+			return Rights{}, nil // the role is gone: nothing is left of it
+		}
+		if err != nil {
+			return Rights{}, err
 		}
 		list = append(list, role)
 	}
-	return NewRights(list...)
+	return NewRights(list...), nil
+}
+
+// Visibility says which projects of an organization an actor sees: those in which
+// each of these roles has a grant; an empty one asks for nothing. Lists put it into
+// their SQL as
+//
+//	AND ($n = '' OR EXISTS (SELECT 1 FROM role_grant g WHERE g.role_id = $n AND g.target_id = …))
+//
+// once for each, so that nothing is filtered afterwards and counts are right.
+type Visibility [2]RoleName
+
+// Projects says which projects a pass's holder sees.
+func (p Pass) Projects() Visibility {
+	var v Visibility
+	n := 0
+	for _, role := range p.rights.roles {
+		if !role.grants[ProjectRead].has(NoMode) {
+			v[n] = role.Ref() // that of a built-in role has no grant and finds nothing
+			n++
+		}
+	}
+	return v
 }
 
 // Allow tells whether the rights hold a permission outside every environment.
-func (r Rights) Allow(p Permission) bool { return r.holds(p, NoMode) }
+func (r Rights) Allow(p Permission) bool { return r.holds(p, Scope{}) }
+
+// RightsIn reads what an actor holds in an organization, for a decision about
+// somebody else or as a part of another one. In a deleted organization, and where
+// the actor is no member, that is nothing.
+func RightsIn(q store.Querier, actor authn.Actor, organization id.Organization) (Rights, error) {
+	if actor.Kind == authn.APIToken && actor.Organization != organization {
+		return Rights{}, nil
+	}
+	rights, _, err := loadRights(q, actor, organization)
+	return rights, err
+}

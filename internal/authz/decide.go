@@ -2,6 +2,7 @@ package authz
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ type Scope struct {
 	Project      id.Object
 	Environment  id.Object
 	Object       id.Object
+	// Cluster is where an environment runs, or the cluster itself.
+	Cluster id.Object
 	// Kind is the thing's kind; it says which permission makes the thing visible.
 	Kind Kind
 	Mode Mode
@@ -69,11 +72,11 @@ func Decide(r Rights, p Permission, s Scope) Decision {
 		return d
 	}
 	see, known := seeing[s.Kind]
-	d.Visible = known && r.holds(see, s.Mode)
+	d.Visible = known && r.holds(see, s)
 	d.Allowed = d.Visible
 	for _, role := range r.roles {
 		d.Role = role.Name
-		if !role.grants[p].has(s.Mode) {
+		if !role.allows(p, s) {
 			d.Allowed = false
 			break
 		}
@@ -89,35 +92,32 @@ func Decide(r Rights, p Permission, s Scope) Decision {
 	return d
 }
 
-func (r Rights) holds(p Permission, m Mode) bool {
+func (r Rights) holds(p Permission, s Scope) bool {
 	for _, role := range r.roles {
-		if !role.grants[p].has(m) {
+		if !role.allows(p, s) {
 			return false
 		}
 	}
 	return len(r.roles) > 0
 }
 
-// all is the intersection of the roles' grants.
-func (r Rights) all() grants {
-	if len(r.roles) == 0 {
-		return grants{}
-	}
-	both := grants{}
-	for p, modes := range r.roles[0].grants {
-		for _, role := range r.roles[1:] {
-			modes &= role.grants[p]
-		}
-		if modes != nowhere {
-			both[p] = modes
-		}
-	}
-	return both
-}
-
 // CanGrant tells whether somebody with these rights may hand out a role: nobody
 // gives what they lack.
-func (r Rights) CanGrant(role *Role) bool { return role.grants.within(r.all()) }
+func (r Rights) CanGrant(role *Role) bool {
+	for _, own := range r.roles {
+		if !role.within(own) {
+			return false
+		}
+	}
+	return len(r.roles) > 0
+}
+
+// Permissions lists every permission that a role can hold, in alphabetical order.
+func Permissions() []Permission {
+	all := slices.Collect(maps.Keys(roles[Owner].grants))
+	slices.Sort(all)
+	return all
+}
 
 // Roles names the roles that decide together.
 func (r Rights) Roles() string {

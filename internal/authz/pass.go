@@ -3,6 +3,7 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/guildhall-dev/guildhall/internal/authn"
@@ -76,12 +77,12 @@ func (p Pass) Recheck(tx *store.Tx) error {
 	if err != nil {
 		return err
 	}
-	if err := refusal(Decide(rights, p.permission, p.scope)); err != nil {
+	if err := refusal(Decide(rights, p.permission, p.scope), p.scope); err != nil {
 		return err
 	}
-	if !slices.Equal(rights.roles, p.rights.roles) {
+	if !slices.EqualFunc(rights.roles, p.rights.roles, (*Role).same) {
 		// The service may have asked the pass for more than its permission.
-		return fault.New(fault.Unavailable, "Your rights changed at this moment; nothing was changed. Try again.")
+		return fault.New(fault.RightsChanged, "")
 	}
 	return nil
 }
@@ -107,8 +108,9 @@ func (p Pass) outdated(tx *store.Tx) (bool, error) {
 }
 
 // refusal is the error of a decision; nil when it allows. What is not visible does
-// not exist; what is visible names the permission that is missing.
-func refusal(d Decision) error {
+// not exist; what is visible names the permission that is missing, and where the
+// decision is explained.
+func refusal(d Decision, s Scope) error {
 	switch {
 	case d.Allowed:
 		return nil
@@ -117,6 +119,11 @@ func refusal(d Decision) error {
 	}
 	e := fault.New(fault.Forbidden, "You need the permission %s here: %s.", d.Permission, d.Reason)
 	e.Permission = string(d.Permission)
+	question := url.Values{"permission": {e.Permission}}
+	if s.Object != "" {
+		question.Set("scope", string(s.Object))
+	}
+	e.Explanation = "/organization/" + string(s.Organization) + "/access/explain?" + question.Encode()
 	return e
 }
 
@@ -144,4 +151,12 @@ func (p Pass) As(account authn.Account) Pass {
 		p.head = string(account.ID)
 	}
 	return p
+}
+
+// Need is Also with the refusal.
+func (p Pass) Need(permission Permission) error {
+	if p.system != "" {
+		return nil
+	}
+	return refusal(Decide(p.rights, permission, p.scope), p.scope)
 }

@@ -110,11 +110,11 @@ func TestAlso(t *testing.T) {
 		if p.CanGrant(role(t, authz.Admin)) || !p.CanGrant(role(t, authz.Viewer)) {
 			t.Error("a pass of DEVOPS grants VIEWER and not ADMIN")
 		}
-		if !p.Visible(authz.ProjectRead).Everything() || p.Visible(authz.EventRead).Everything() {
-			t.Error("a pass of DEVOPS sees projects and not all events")
+		if p.Projects() != (authz.Visibility{}) {
+			t.Error("a pass of DEVOPS sees not every project")
 		}
 		system := authz.System("test")
-		if !system.Also(authz.OrganizationDelete) || !system.CanGrant(role(t, authz.Owner)) || !system.Visible(authz.EventRead).Everything() || system.For(authz.OrganizationDelete) != nil {
+		if !system.Also(authz.OrganizationDelete) || !system.CanGrant(role(t, authz.Owner)) || system.Projects() != (authz.Visibility{}) || system.For(authz.OrganizationDelete) != nil {
 			t.Error("the system's pass is good for everything")
 		}
 		if got := p.On("elsewhere"); got.Organization() != acme || got.Head() != string(acme) {
@@ -137,7 +137,7 @@ func TestRecheck(t *testing.T) {
 	}
 	setRole := func(t *testing.T, w world, role authz.RoleName) {
 		t.Helper()
-		if err := w.s.Members.SetRole(t.Context(), pass(t, w.s, w.owner, authz.MemberManage, in(w.acme)), w.admin.ID, role); err != nil {
+		if err := w.s.Members.SetRole(t.Context(), pass(t, w.s, w.owner, authz.MemberManage, in(w.acme)), w.admin.ID, authz.RoleID(w.acme, role)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -215,14 +215,14 @@ func TestRecheckOtherRights(t *testing.T) {
 		acme := owner.Organization(t, "Acme")
 		admin := s.Member(t, acme, "admin@example.com", authz.Admin)
 		old := pass(t, s, admin, authz.TokenCreate, in(acme))
-		if err := s.Members.SetRole(t.Context(), pass(t, s, owner, authz.MemberManage, in(acme)), admin.ID, authz.DevOps); err != nil {
+		if err := s.Members.SetRole(t.Context(), pass(t, s, owner, authz.MemberManage, in(acme)), admin.ID, authz.RoleID(acme, authz.DevOps)); err != nil {
 			t.Fatal(err)
 		}
 		if !old.CanGrant(role(t, authz.Admin)) {
 			t.Fatal("the old pass does not grant ADMIN: this test says nothing")
 		}
-		if err := edit(s, old); !fault.Has(err, fault.Unavailable) {
-			t.Errorf("%v, want %s", err, fault.Unavailable)
+		if err := edit(s, old); !fault.Has(err, fault.RightsChanged) {
+			t.Errorf("%v, want %s", err, fault.RightsChanged)
 		}
 		if err := edit(s, pass(t, s, admin, authz.TokenCreate, in(acme))); err != nil {
 			t.Errorf("a new pass: %v", err)

@@ -22,6 +22,8 @@ const (
 	AccountEdit        Permission = "account.edit"
 	OrganizationList   Permission = "organization.list"
 	OrganizationCreate Permission = "organization.create"
+	InvitationRead     Permission = "invitation.read"   // as the invited person
+	InvitationAnswer   Permission = "invitation.answer" // accept or decline
 
 	OrganizationView     Permission = "organization.view" // the card: id, name, plan, logo, dates
 	OrganizationRead     Permission = "organization.read"
@@ -32,7 +34,8 @@ const (
 	MemberRead           Permission = "member.read"
 	MemberInvite         Permission = "member.invite"
 	MemberManage         Permission = "member.manage"
-	RoleView             Permission = "role.view"
+	RoleView             Permission = "role.view" // the names
+	RoleRead             Permission = "role.read"
 	RoleManage           Permission = "role.manage"
 	TokenRead            Permission = "api_token.read"
 	TokenCreate          Permission = "api_token.create"
@@ -117,13 +120,3 @@ func (s modeSet) String() string {
 
 // grants is what a role holds.
 type grants map[Permission]modeSet
-
-// within tells whether everything in g is also in other.
-func (g grants) within(other grants) bool {
-	for p, modes := range g {
-		if modes&^other[p] != 0 {
-			return false
-		}
-	}
-	return true
-}

@@ -1,13 +1,16 @@
 package authz
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-// RoleName is the stored name of a role: one of the built-in names.
+// RoleName is how a role is kept and shown: a built-in name; a custom role is kept by its id and shown by its name.
 type RoleName string
 
 // The built-in roles. Exactly one member of an organization is its OWNER.
@@ -40,6 +43,7 @@ member.read               yes   yes   yes    no        yes     no
 member.invite             yes   yes   no     no        no      no
 member.manage             yes   yes   no     no        no      no
 role.view                 yes   yes   yes    yes       yes     yes
+role.read                 yes   yes   yes    no        no      no
 role.manage               yes   yes   no     no        no      no
 api_token.read            yes   yes   yes    no        no      no
 api_token.create          yes   yes   yes    no        no      no
@@ -67,10 +71,36 @@ database.edit             yes   yes   yes    dev       no      no
 database.delete           yes   yes   yes    dev       no      no
 `
 
-// Role is a named set of permissions.
+// Role is a named set of permissions: a built-in one holds them everywhere in the
+// organization, a custom one mostly project by project (see custom.go).
 type Role struct {
 	Name   RoleName
 	grants grants
+	custom *custom // nil for a built-in role
+}
+
+// Custom tells whether the organization made the role itself.
+func (r *Role) Custom() bool { return r.custom != nil }
+
+// Ref is how members and tokens keep their role: a built-in name, or a custom role's id.
+func (r *Role) Ref() RoleName {
+	if r.custom != nil {
+		return RoleName(r.custom.id)
+	}
+	return r.Name
+}
+
+// allows tells whether the role alone would allow a thing.
+func (r *Role) allows(p Permission, s Scope) bool {
+	return r.grants[p].has(s.Mode) || (r.custom != nil && r.custom.allows(p, s))
+}
+
+// same tells whether two roles are one, unchanged.
+func (r *Role) same(other *Role) bool {
+	if r.custom == nil || other.custom == nil {
+		return r == other
+	}
+	return r.custom.id == other.custom.id && r.custom.version == other.custom.version
 }
 
 var roles = parseMatrix(builtIn)
@@ -99,7 +129,7 @@ func parseMatrix(text string) map[RoleName]*Role {
 	return parsed
 }
 
-// LookupRole finds a role by its stored name.
+// LookupRole finds a built-in role by its name.
 func LookupRole(name RoleName) (*Role, bool) {
 	r, ok := roles[name]
 	return r, ok
@@ -107,15 +137,53 @@ func LookupRole(name RoleName) (*Role, bool) {
 
 // ID is the role's id in an organization; each organization has its own.
 func (r *Role) ID(organization id.Organization) id.Role {
+	if r.custom != nil {
+		return r.custom.id
+	}
 	return id.Derived[id.Role](string(organization), "role "+string(r.Name))
 }
 
-// FindRole finds the role that has an id in an organization.
-func FindRole(organization id.Organization, role id.Role) (*Role, bool) {
+// RoleID is the id, in an organization, of the role that a member or token refers to.
+func RoleID(organization id.Organization, ref RoleName) id.Role {
+	if r, ok := roles[ref]; ok {
+		return r.ID(organization)
+	}
+	return id.Role(ref)
+}
+
+// FindRole finds the role, built-in or custom, that has an id in an organization;
+// a refusal of the field where there is none.
+func FindRole(q store.Querier, organization id.Organization, field string, role id.Role) (*Role, error) {
 	for _, name := range RoleNames {
 		if r := roles[name]; r.ID(organization) == role {
-			return r, true
+			return r, nil
 		}
 	}
-	return nil, false
+	r, err := loadCustom(q, organization, role)
+	if errors.Is(err, store.ErrNone) {
+		checks := &fault.Checks{}
+		checks.Add(field, "is not the id of a role of this organization; listOrganizationAvailableRoles gives them")
+		return nil, checks.Err()
+	}
+	return r, err
+}
+
+// LoadRole finds the role that a member or a token refers to.
+func LoadRole(q store.Querier, organization id.Organization, ref RoleName) (*Role, error) {
+	if r, ok := roles[ref]; ok {
+		return r, nil
+	}
+	return loadCustom(q, organization, id.Role(ref))
+}
+
+// OldName is the nearest of the four role names that old clients know: they refuse
+// any other. Every place that has it also has the role's true name beside it.
+func OldName(ref RoleName) string {
+	switch ref {
+	case Owner, Admin, Developer, Viewer:
+		return string(ref)
+	case DevOps:
+		return string(Developer)
+	}
+	return string(Viewer)
 }

@@ -77,6 +77,7 @@ type Server struct {
 	MaxOrganizationsPerUser int           `help:"Organizations that one person may belong to." default:"5"`
 	SupportEmail            string        `help:"Address that refusals by a limit name." placeholder:"ADDRESS"`
 	DeletionGrace           time.Duration `help:"How long a deleted organization can be restored." default:"720h"`
+	InvitationLife          time.Duration `help:"How long an invitation can be accepted." default:"168h"`
 	PlansFile               string        `help:"JSON file of the plans, in place of the built-in ones." placeholder:"FILE"`
 	DrainTime               time.Duration `help:"How long the server goes on answering after it was told to stop, while /readyz says no and load balancers look elsewhere." default:"0s"`
 	ShutdownTimeout         time.Duration `help:"How long running requests may take when the server stops." default:"20s"`
@@ -86,7 +87,7 @@ type Server struct {
 func Defaults() Server {
 	return Server{
 		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour,
-		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
+		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
 	}
 }
 
@@ -104,6 +105,9 @@ func (s Server) Check() error {
 	}
 	if s.MaxOrganizationsPerUser < 1 {
 		wrong = append(wrong, errors.New("--max-organizations-per-user must be at least 1"))
+	}
+	if s.InvitationLife < time.Minute {
+		wrong = append(wrong, errors.New("--invitation-life must be at least 1m"))
 	}
 	if s.DrainTime < 0 {
 		wrong = append(wrong, errors.New("--drain-time cannot be negative"))

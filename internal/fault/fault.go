@@ -25,6 +25,7 @@ const (
 	BadCredentials     Code = "bad_credentials"
 	Forbidden          Code = "permission_missing"
 	PersonRequired     Code = "person_required"
+	RightsChanged      Code = "rights_changed"
 	CannotGrant        Code = "cannot_grant"
 	LimitReached       Code = "limit_reached"
 	CrossOrigin        Code = "cross_origin"
@@ -33,6 +34,10 @@ const (
 	MethodNotAllowed   Code = "method_not_allowed"
 	NameTaken          Code = "name_taken"
 	EmailTaken         Code = "email_taken"
+	AlreadyInvited     Code = "already_invited"
+	RoleInUse          Code = "role_in_use"
+	InvitationExpired  Code = "invitation_expired"
+	WrongAccount       Code = "wrong_account"
 	IdempotencyReused  Code = "idempotency_key_reused"
 	TooManyRequests    Code = "too_many_requests"
 	NotImplemented     Code = "not_implemented"
@@ -61,6 +66,7 @@ var catalogue = map[Code]Entry{
 	BadCredentials:     {401, "Unauthorized", "The e-mail address or the password is wrong."},
 	Forbidden:          {403, "Forbidden", "You do not have the permission that this needs."},
 	PersonRequired:     {403, "Forbidden", "Only a signed-in person can do this; an API token cannot."},
+	RightsChanged:      {403, "Forbidden", "Your rights changed at this moment; nothing was done. Try again."},
 	CannotGrant:        {403, "Forbidden", "You cannot grant rights that you do not have yourself."},
 	LimitReached:       {403, "Forbidden", "A limit is reached."},
 	CrossOrigin:        {403, "Forbidden", "A page of another site sent this request; open the page of this server."},
@@ -69,6 +75,10 @@ var catalogue = map[Code]Entry{
 	MethodNotAllowed:   {405, "Method Not Allowed", "This address does not take this method."},
 	NameTaken:          {409, "Conflict", "The name is already taken."},
 	EmailTaken:         {409, "Conflict", "There is an account with this e-mail address already."},
+	AlreadyInvited:     {409, "Conflict", "This person is a member or invited already."},
+	RoleInUse:          {409, "Conflict", "The role is in use."},
+	InvitationExpired:  {400, "Bad Request", "The invitation has expired; ask for a new one."},
+	WrongAccount:       {403, "Forbidden", "The invitation is for another e-mail address."},
 	IdempotencyReused:  {409, "Conflict", "This Idempotency-Key was used for another request; use a new key."},
 	TooManyRequests:    {429, "Too Many Requests", "Too many attempts; wait a little and try again."},
 	NotImplemented:     {501, "Not Implemented", "Guildhall does not serve this operation yet."},
@@ -104,8 +114,10 @@ type Error struct {
 	Detail     string
 	Fields     []Field
 	Permission string // the missing permission, for Forbidden
-	RetryAfter int    // seconds, for TooManyRequests and Unavailable
-	cause      error
+	// Explanation is the path that explains a refusal by a missing permission.
+	Explanation string
+	RetryAfter  int // seconds, for TooManyRequests and Unavailable
+	cause       error
 }
 
 // New makes a refusal; the sentence is formatted, an empty one means the catalogue's.

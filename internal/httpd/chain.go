@@ -121,7 +121,7 @@ func done(log *slog.Logger, m *metrics, r *http.Request, info *route.Info, rec *
 	if !log.Enabled(r.Context(), slog.LevelInfo) {
 		return
 	}
-	log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
+	log.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", route.LogPath(r.URL.Path)),
 		slog.Int("status", rec.status), slog.Duration("took", took), slog.Int64("bytes", rec.bytes), slog.String("operation", info.Operation),
 		slog.String("actor", info.Actor), slog.String("address", info.Address), slog.String("request_id", info.ID))
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -42,24 +43,37 @@ var parameters = map[string]func(t *testing.T, w *world, mode authz.Mode) string
 	"apiTokenId": func(t *testing.T, w *world, _ authz.Mode) string {
 		return string(w.owner.Token(t, w.organization, w.fresh("token"), authz.Viewer).TokenID)
 	},
+	"customRoleId": func(t *testing.T, w *world, _ authz.Mode) string {
+		return w.owner.Post(t, "/organization/"+string(w.organization)+"/customRole", map[string]any{"name": w.fresh("role")}).Must(t, 201).Text("id")
+	},
+	"inviteId": func(t *testing.T, w *world, _ authz.Mode) string { return w.invite(t, w.guest()) },
 }
 
 // moded are the path parameters of things that have a mode.
 var moded = map[string]bool{"environmentId": true, "applicationId": true, "databaseId": true}
 
 // fields gives values for fields of bodies whose schema does not say enough to pass
-// the rules behind it. Those in needed are sent even where they may be left out.
-var fields = map[string]func(w *world) any{
-	"name":                func(w *world) any { return w.fresh("name") },
-	"role_id":             func(w *world) any { return roleID(w.organization, authz.Viewer) },
-	"expires_at":          func(*world) any { return apptest.Epoch.Add(240 * time.Hour) },
-	"admin_emails":        func(*world) any { return []string{"ops@example.com"} },
-	"communication_email": func(w *world) any { return w.owner.Email },
-	"email":               func(w *world) any { return w.owner.Email },
-	"password":            func(*world) any { return apptest.Password },
-	"website_url":         func(*world) any { return "https://example.com" },
-	"logo_url":            func(*world) any { return "https://example.com/logo.png" },
-	"icon_url":            func(*world) any { return "https://example.com/icon.png" },
+// the rules behind it, by the field's name or, where operations differ, by operation
+// and name. Those in needed are sent even where they may be left out.
+var fields = map[string]func(t *testing.T, w *world) any{
+	"name":                func(_ *testing.T, w *world) any { return w.fresh("name") },
+	"role_id":             func(_ *testing.T, w *world) any { return roleID(w.organization, authz.Viewer) },
+	"expires_at":          func(*testing.T, *world) any { return apptest.Epoch.Add(240 * time.Hour) },
+	"admin_emails":        func(*testing.T, *world) any { return []string{"ops@example.com"} },
+	"communication_email": func(_ *testing.T, w *world) any { return w.owner.Email },
+	"email":               func(_ *testing.T, w *world) any { return w.owner.Email },
+	"password":            func(*testing.T, *world) any { return apptest.Password },
+	"website_url":         func(*testing.T, *world) any { return "https://example.com" },
+	"logo_url":            func(*testing.T, *world) any { return "https://example.com/logo.png" },
+	"icon_url":            func(*testing.T, *world) any { return "https://example.com/icon.png" },
+	"user_id":             func(t *testing.T, w *world) any { return w.member(t).ID },
+	"emails":              func(_ *testing.T, w *world) any { return []string{w.guest(), w.guest()} },
+	"cluster_permissions": func(*testing.T, *world) any { return []any{} },
+	"project_permissions": func(t *testing.T, w *world) any {
+		project := w.owner.Project(t, w.organization, w.fresh("project"))
+		return []any{map[string]any{"project_id": project, "permissions": []any{map[string]any{"environment_type": "STAGING", "permission": "DEPLOYER"}}}}
+	},
+	"postInviteMember.email": func(_ *testing.T, w *world) any { return w.guest() },
 }
 
 var needed = map[string]bool{"role_id": true} // an ADMIN token otherwise, which not everybody can give
@@ -90,6 +104,9 @@ func newWorld(t *testing.T, s *apptest.Server, mark string) *world {
 	for _, role := range authz.RoleNames {
 		w.people[role] = s.Person(t, strings.ToLower(string(role))+"@"+mark+".example")
 		w.ids = append(w.ids, string(w.people[role].ID))
+		w.people[role].Post(t, "/admin/userSignUp", map[string]any{
+			"first_name": mark, "last_name": string(role), "user_email": w.people[role].Email, "type_of_use": "WORK", "qovery_usage": mark,
+		}).Must(t, 200)
 	}
 	w.owner = w.people[authz.Owner]
 	w.renew(t)
@@ -109,6 +126,29 @@ func (w *world) renew(t *testing.T) {
 func (w *world) fresh(kind string) string {
 	w.made++
 	return fmt.Sprintf("%s %s %d", w.mark, kind, w.made)
+}
+
+// member makes a person who is a VIEWER of the organization.
+func (w *world) member(t *testing.T) *apptest.Caller {
+	t.Helper()
+	w.made++
+	c := w.s.Member(t, w.organization, fmt.Sprintf("member%d@%s.example", w.made, w.mark), authz.Viewer)
+	w.ids = append(w.ids, string(c.ID))
+	return c
+}
+
+// guest is an address to invite. It does not hold the world's mark: who has an
+// invitation's id is told the address that it is for, and nothing else.
+func (w *world) guest() string {
+	w.made++
+	return fmt.Sprintf("guest%d@guests.example", w.made)
+}
+
+// invite gives the id of a new invitation.
+func (w *world) invite(t *testing.T, email string) string {
+	t.Helper()
+	body := map[string]any{"email": email, "role_id": roleID(w.organization, authz.Viewer)}
+	return w.owner.Post(t, "/organization/"+string(w.organization)+"/inviteMember", body).Must(t, 201).Text("id")
 }
 
 // values makes everything that an operation's path names.
@@ -135,11 +175,29 @@ func modesOf(op route.Operation) []authz.Mode {
 	return authz.Modes[:1]
 }
 
-func fill(path string, values map[string]string) string {
+// fill is an operation's address, with the parameters that its query must have.
+func fill(t *testing.T, op route.Operation, values map[string]string) string {
+	t.Helper()
+	path := op.Path
 	for name, value := range values {
 		path = strings.ReplaceAll(path, "{"+name+"}", value)
 	}
+	if query := demanded(t, op); len(query) > 0 {
+		path += "?" + query.Encode()
+	}
 	return path
+}
+
+// demanded are the parameters without which an operation's query is refused.
+func demanded(t *testing.T, op route.Operation) url.Values {
+	t.Helper()
+	query := url.Values{}
+	for _, p := range described(t, op).Parameters {
+		if p.Value.In == "query" && p.Value.Required {
+			query.Set(p.Value.Name, fmt.Sprint(p.Value.Schema.Value.Enum[0]))
+		}
+	}
+	return query
 }
 
 var description = sync.OnceValues(func() (*openapi3.T, error) {
@@ -203,10 +261,13 @@ func plain(t *testing.T, v any) any {
 
 func (w *world) sample(t *testing.T, op route.Operation, name string, s *openapi3.Schema, everything bool) any {
 	t.Helper()
-	value, known := fields[name]
+	value, known := fields[op.ID+"."+name]
+	if !known {
+		value, known = fields[name]
+	}
 	switch {
 	case known:
-		return value(w)
+		return value(t, w)
 	case len(s.Enum) > 0:
 		return s.Enum[0]
 	case s.Type.Is("object"):

@@ -108,7 +108,7 @@ func TestRepeatedToken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Members.SetRole(t.Context(), pass, admin.ID, authz.Viewer); err != nil {
+		if err := s.Members.SetRole(t.Context(), pass, admin.ID, authz.RoleID(acme, authz.Viewer)); err != nil {
 			t.Fatal(err)
 		}
 		refused := once.Post(t, path, body).Refused(t, 403, "permission_missing")

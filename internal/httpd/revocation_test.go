@@ -72,7 +72,7 @@ func (w shared) demote(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.here.Members.SetRole(t.Context(), pass, w.jane.ID, authz.Viewer); err != nil {
+	if err := w.here.Members.SetRole(t.Context(), pass, w.jane.ID, authz.RoleID(w.organization, authz.Viewer)); err != nil {
 		t.Fatal(err)
 	}
 }

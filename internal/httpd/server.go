@@ -15,9 +15,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/activity"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
+	"github.com/guildhall-dev/guildhall/internal/invitation"
+	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/project"
 	"github.com/guildhall-dev/guildhall/internal/role"
@@ -42,6 +45,10 @@ type Services struct {
 	Organizations *organization.Service
 	Projects      *project.Service
 	Tokens        *apitoken.Service
+	Members       *member.Service
+	Roles         *role.Service
+	Invitations   *invitation.Service
+	Access        *access.Service
 	Retention     activity.Retention
 }
 
@@ -61,6 +68,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL)
 	account.Pages(mux, s.Accounts, server.router, publicURL)
+	invitation.Pages(mux, s.Invitations, publicURL)
 	m := newMetrics()
 	mux.HandleFunc("GET /healthz", server.healthz)
 	mux.HandleFunc("GET /readyz", server.readyz)
@@ -76,7 +84,10 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 func operations(r *route.Router, s Services, publicURL string) {
 	account.Register(r, s.Accounts)
 	organization.Register(r, s.Organizations, s.DB.Heads())
-	role.Register(r)
+	member.Register(r, s.Members)
+	invitation.Register(r, s.Invitations, publicURL)
+	role.Register(r, s.Roles)
+	access.Register(r, s.Access)
 	project.Register(r, s.Projects)
 	apitoken.Register(r, s.Tokens)
 	activity.Register(r, s.DB, s.Retention, publicURL)

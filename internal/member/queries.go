@@ -1,19 +1,32 @@
 package member
 
 import (
+	"errors"
+
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-type row struct {
-	role  authz.RoleName
-	email string
+const members = `SELECT m.user_id, a.email, a.first_name, a.last_name, a.nickname, a.picture_url, m.role, COALESCE(r.name, m.role), m.joined_at, a.last_seen_at
+	FROM member m JOIN account a ON a.id = m.user_id LEFT JOIN role r ON r.id = m.role AND r.organization_id = m.organization_id
+	WHERE m.organization_id = $1`
+
+func scan(s store.Scan) (m Member, err error) {
+	return m, s(&m.User, &m.Email, &m.FirstName, &m.LastName, &m.Nickname, &m.PictureURL, &m.Role, &m.RoleName, &m.JoinedAt, &m.LastSeenAt)
 }
 
-func load(q store.Querier, organization id.Organization, user id.User) (row, error) {
-	return store.One(q, `SELECT m.role, a.email FROM member m JOIN account a ON a.id = m.user_id WHERE m.organization_id = $1 AND m.user_id = $2`,
-		func(s store.Scan) (r row, err error) { return r, s(&r.role, &r.email) }, organization, user)
+func list(q store.Querier, organization id.Organization) ([]Member, error) {
+	return store.All(q, members+` ORDER BY m.joined_at, m.user_id`, scan, organization)
+}
+
+func load(q store.Querier, organization id.Organization, user id.User) (Member, error) {
+	m, err := store.One(q, members+` AND m.user_id = $2`, scan, organization, user)
+	if errors.Is(err, store.ErrNone) {
+		err = fault.New(fault.NotFound, "There is no such member in this organization.")
+	}
+	return m, err
 }
 
 func insert(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
@@ -21,7 +34,17 @@ func insert(tx *store.Tx, organization id.Organization, user id.User, role authz
 	return err
 }
 
-func update(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
+func setRole(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
 	_, err := tx.Exec(`UPDATE member SET role = $3 WHERE organization_id = $1 AND user_id = $2`, organization, user, role)
+	return err
+}
+
+func remove(tx *store.Tx, organization id.Organization, user id.User) error {
+	_, err := tx.Exec(`DELETE FROM member WHERE organization_id = $1 AND user_id = $2`, organization, user)
+	return err
+}
+
+func removeAll(tx *store.Tx, organization id.Organization) error {
+	_, err := tx.Exec(`DELETE FROM member WHERE organization_id = $1`, organization)
 	return err
 }

@@ -168,11 +168,12 @@ func (k Kind[B]) Load(q store.Querier, organization id.Organization, object id.O
 }
 
 // List reads the things of a kind that a pass's holder sees, oldest first.
-func (k Kind[B]) List(q store.Querier, pass authz.Pass, see authz.Permission) ([]Object[B], error) {
-	if !pass.Visible(see).Everything() {
-		return []Object[B]{}, nil
-	}
-	return store.All(q, `SELECT `+columns+` FROM object WHERE organization_id = $1 AND kind = $2 AND deleted_at = 0 ORDER BY id`, scan[B], pass.Organization(), k.Name)
+func (k Kind[B]) List(q store.Querier, pass authz.Pass) ([]Object[B], error) {
+	v := pass.Projects()
+	return store.All(q, `SELECT `+columns+` FROM object o WHERE organization_id = $1 AND kind = $2 AND deleted_at = 0
+		AND ($3 = '' OR EXISTS (SELECT 1 FROM role_grant g WHERE g.role_id = $3 AND g.target_id = CASE WHEN o.kind = 'project' THEN o.id ELSE o.project_id END))
+		AND ($4 = '' OR EXISTS (SELECT 1 FROM role_grant g WHERE g.role_id = $4 AND g.target_id = CASE WHEN o.kind = 'project' THEN o.id ELSE o.project_id END))
+		ORDER BY id`, scan[B], pass.Organization(), k.Name, v[0], v[1])
 }
 
 // Count tells how many things of the kind an organization has.

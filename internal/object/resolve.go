@@ -25,7 +25,16 @@ func NewResolver(db *store.DB) *Resolver {
 
 // Resolve gives the scope of an object of one kind; 404 for every other id.
 func (r *Resolver) Resolve(ctx context.Context, kind authz.Kind, object id.Object) (authz.Scope, error) {
-	scope, err := r.known.Get(object, func() (authz.Scope, []store.Dependency, error) {
+	scope, err := r.Find(ctx, object)
+	if err == nil && scope.Kind != kind {
+		err = fault.New(fault.NotFound, "")
+	}
+	return scope, err
+}
+
+// Find gives the scope of an object of any kind.
+func (r *Resolver) Find(ctx context.Context, object id.Object) (authz.Scope, error) {
+	return r.known.Get(object, func() (authz.Scope, []store.Dependency, error) {
 		var at store.HeadState
 		s, err := store.One(r.db.Reader(ctx), `SELECT o.kind, o.organization_id, o.project_id, o.environment_id, o.mode, h.seq, h.rights_seq
 			FROM object o JOIN organization_head h ON h.organization_id = o.organization_id WHERE o.id = $1 AND o.deleted_at = 0`,
@@ -41,10 +50,6 @@ func (r *Resolver) Resolve(ctx context.Context, kind authz.Kind, object id.Objec
 		}
 		return s, []store.Dependency{{Head: string(s.Organization), At: at}}, err
 	})
-	if err == nil && scope.Kind != kind {
-		err = fault.New(fault.NotFound, "")
-	}
-	return scope, err
 }
 
 // Purge removes every object of an organization for good.

@@ -82,7 +82,7 @@ func TestLists(t *testing.T) {
 		b.tree("shop")
 		q := s.DB.Reader(t.Context())
 		names := func(s *shelf) string {
-			list, err := projects.List(q, s.pass, authz.ProjectRead)
+			list, err := projects.List(q, s.pass)
 			if err != nil {
 				t.Error(err)
 			}

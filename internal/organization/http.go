@@ -109,6 +109,7 @@ func Register(r *route.Router, s *Service, heads *store.Heads) {
 		Description: "For the owner only. It is gone at once for everyone, its tokens stop working; the operator can restore it with the same ids for 30 days (a setting), and its name stays reserved meanwhile.",
 		Permission:  authz.OrganizationDelete, Scope: route.InOrganization, Status: http.StatusNoContent,
 	}, h.delete)
+	registerOnboarding(r, h)
 }
 
 type createInput struct{ Body organizationRequest }
@@ -147,7 +148,7 @@ func (h *handlers) list(ctx context.Context, pass authz.Pass, _ *listInput) (org
 	answer := organizationListAnswer{Results: make([]organizationAnswer, 0, len(list))}
 	for _, mine := range list {
 		shown := h.service.shown(mine.Organization)
-		if !authz.RightsOf(pass.Actor(), mine.Role).Allow(authz.OrganizationRead) {
+		if !mine.Settings {
 			shown = card(shown)
 		}
 		answer.Results = append(answer.Results, shown)

@@ -46,11 +46,11 @@ type Organization struct {
 // Members is what this package needs of memberships.
 type Members interface {
 	Add(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error
-	Purge(tx *store.Tx, organization id.Organization) error
 }
 
-// Tokens is what this package needs of API tokens.
-type Tokens interface {
+// Purger is what this package needs of every feature that keeps rows of an
+// organization in tables of its own.
+type Purger interface {
 	Purge(tx *store.Tx, organization id.Organization) error
 }
 
@@ -67,16 +67,20 @@ type Service struct {
 	jobs     *job.Queue
 	plans    *plan.Catalogue
 	members  Members
-	tokens   Tokens
 	settings Settings
+	purgers  []Purger
 }
 
 // NewService makes the service and names its jobs.
-func NewService(db *store.DB, jobs *job.Queue, plans *plan.Catalogue, members Members, tokens Tokens, settings Settings) *Service {
-	s := &Service{db, jobs, plans, members, tokens, settings}
+func NewService(db *store.DB, jobs *job.Queue, plans *plan.Catalogue, members Members, settings Settings) *Service {
+	s := &Service{db: db, jobs: jobs, plans: plans, members: members, settings: settings}
 	jobs.Handle(purgeJob, s.purge)
 	return s
 }
+
+// PurgeAlso names who else removes rows when an organization is purged, in the order
+// in which references allow it.
+func (s *Service) PurgeAlso(purgers ...Purger) { s.purgers = append(s.purgers, purgers...) }
 
 // maxAdminEmails bounds the list of admin contacts.
 const maxAdminEmails = 50
@@ -129,7 +133,7 @@ func (s *Service) Create(ctx context.Context, pass authz.Pass, name, planName st
 // CreateIn makes the organization as a part of a Write that holds the owner's head.
 func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Organization, error) {
 	owner := pass.Actor().User
-	if err := s.checkLimit(tx, owner); err != nil {
+	if err := s.CheckLimit(tx, owner); err != nil {
 		return Organization{}, err
 	}
 	o := Organization{
@@ -152,9 +156,10 @@ func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Organization, 
 
 func taken() error { return fault.New(fault.NameTaken, "Organization name is already taken") }
 
-// checkLimit runs while the account's head is locked, so two requests at once
+// CheckLimit refuses where a person belongs to as many organizations as they may. It
+// runs while the account's head is locked, so two requests at once
 // cannot both take the last place.
-func (s *Service) checkLimit(tx *store.Tx, user id.User) error {
+func (s *Service) CheckLimit(tx *store.Tx, user id.User) error {
 	own, count, err := limitAndCount(tx, user)
 	if err != nil {
 		return err
@@ -190,7 +195,9 @@ func (s *Service) Get(ctx context.Context, pass authz.Pass) (Organization, store
 // Mine is an organization with the role that the caller has in it.
 type Mine struct {
 	Organization
-	Role authz.RoleName
+	role authz.RoleName
+	// Settings tells whether the caller may read more than the card.
+	Settings bool
 }
 
 // List reads the organizations of the caller; an API token has exactly its own.
@@ -198,7 +205,21 @@ func (s *Service) List(ctx context.Context, pass authz.Pass) ([]Mine, error) {
 	if err := pass.For(authz.OrganizationList); err != nil {
 		return nil, err
 	}
-	return listMine(s.db.Reader(ctx), pass.Actor().User, pass.Actor().Organization)
+	var list []Mine
+	err := s.db.Snapshot(ctx, func(q store.Querier) (err error) {
+		if list, err = listMine(q, pass.Actor().User, pass.Actor().Organization); err != nil {
+			return err
+		}
+		for i, mine := range list {
+			rights, err := authz.RightsOf(q, pass.Actor(), mine.ID, mine.role)
+			if err != nil {
+				return err
+			}
+			list[i].Settings = rights.Allow(authz.OrganizationRead)
+		}
+		return nil
+	})
+	return list, err
 }
 
 // Edit is a change of an organization; fields that were not sent stay.
@@ -316,4 +337,18 @@ func (s *Service) Restore(ctx context.Context, pass authz.Pass, name string) (Or
 func (s *Service) Retention(ctx context.Context, organization id.Organization) (time.Duration, error) {
 	o, _, err := load(s.db.Reader(ctx), organization)
 	return s.planOf(o).Retention(), err
+}
+
+// Invite reads what an invitation shows of an organization, and how many members its
+// plan allows (0 for any number); 404 where it is deleted.
+func (s *Service) Invite(q store.Querier, organization id.Organization) (name, logo, planName string, seats int, err error) {
+	o, _, err := load(q, organization)
+	if err != nil {
+		return "", "", "", 0, err
+	}
+	if o.Profile.LogoURL != nil {
+		logo = *o.Profile.LogoURL
+	}
+	p := s.planOf(o)
+	return o.Name, logo, p.Display, p.Members, nil
 }

@@ -44,9 +44,12 @@ func (s *Service) purge(ctx context.Context, text []byte) error {
 }
 
 func (s *Service) removeEverything(tx *store.Tx, organization id.Organization) error {
-	for _, remove := range []func(*store.Tx, id.Organization) error{
-		object.Purge, s.tokens.Purge, s.members.Purge, seal.Purge, remove,
-	} {
+	for _, p := range s.purgers {
+		if err := p.Purge(tx, organization); err != nil {
+			return err
+		}
+	}
+	for _, remove := range []func(*store.Tx, id.Organization) error{object.Purge, seal.Purge, remove} {
 		if err := remove(tx, organization); err != nil {
 			return err
 		}

@@ -81,7 +81,7 @@ func listMine(q store.Querier, user id.User, only id.Organization) ([]Mine, erro
 	return store.All(q, `SELECT `+columns+`, mine.role`+withOwner+`JOIN member mine ON mine.organization_id = o.id
 		WHERE mine.user_id = $1 AND o.deleted_at = 0 AND ($2 = '' OR o.id = $2) ORDER BY o.created_at, o.id`,
 		func(s store.Scan) (m Mine, err error) {
-			m.Organization, err = scan(s, &m.Role)
+			m.Organization, err = scan(s, &m.role)
 			return m, err
 		}, user, only)
 }

@@ -130,7 +130,7 @@ func (s *Service) List(ctx context.Context, pass authz.Pass) ([]Counted, error) 
 	}
 	var list []Counted
 	err := s.db.Snapshot(ctx, func(q store.Querier) error {
-		projects, err := kind.List(q, pass, authz.ProjectRead)
+		projects, err := kind.List(q, pass)
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func TestAvailableRoles(t *testing.T) {
 				row := row.(map[string]any)
 				name, roleID := row["name"].(string), row["id"].(string)
 				names, ids[name] = append(names, name), roleID
-				if role, ok := authz.FindRole(organization, id.Role(roleID)); !ok || string(role.Name) != name {
+				if id.Role(roleID) != authz.RoleID(organization, authz.RoleName(name)) {
 					t.Errorf("%s has the id %s, which is not its own", name, roleID)
 				}
 			}

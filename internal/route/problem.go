@@ -24,6 +24,7 @@ type Problem struct {
 	Detail     string        `json:"detail" doc:"The same sentence, where existing clients look for it."`
 	Errors     []fault.Field `json:"errors" doc:"What is wrong with which field; empty where no field is to blame."`
 	Permission string        `json:"permission,omitempty" doc:"The permission that is missing, with 403." example:"project.edit"`
+	Explain    string        `json:"explanation,omitempty" doc:"The path that explains the refusal, with 403." example:"/organization/3c90c3cc-0d44-4b50-8888-8dd25736052a/access/explain?permission=project.edit"`
 	Path       string        `json:"path" doc:"The path that was asked."`
 	Timestamp  time.Time     `json:"timestamp" doc:"When the error was answered."`
 	RequestID  string        `json:"request_id" doc:"Names the request in the server's log."`
@@ -61,12 +62,12 @@ func NewProblem(ctx context.Context, path string, err error) *Problem {
 		if f.Code == fault.Unavailable || f.Code == fault.Timeout { // the database's or the client's doing
 			level = slog.LevelWarn
 		}
-		slog.LogAttrs(ctx, level, "request failed", slog.String("code", string(f.Code)), slog.String("path", path),
+		slog.LogAttrs(ctx, level, "request failed", slog.String("code", string(f.Code)), slog.String("path", LogPath(path)),
 			slog.String("request_id", info.ID), slog.Any("error", err))
 	}
 	p := &Problem{
 		Status: entry.Status, Title: entry.Title, Code: f.Code, Message: f.Detail, Detail: f.Detail, Errors: f.Fields,
-		Permission: f.Permission, Path: path, Timestamp: time.Now().UTC(), RequestID: info.ID, retryAfter: f.RetryAfter,
+		Permission: f.Permission, Explain: f.Explanation, Path: path, Timestamp: time.Now().UTC(), RequestID: info.ID, retryAfter: f.RetryAfter,
 	}
 	if p.Errors == nil {
 		p.Errors = []fault.Field{}

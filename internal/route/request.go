@@ -49,3 +49,22 @@ func origin(userAgent string) string {
 	}
 	return "API"
 }
+
+// secretSegments stand before a part of a path that is a secret: an invitation's id.
+var secretSegments = []string{"/inviteMember/"}
+
+// LogPath is a path without the secrets in it, as the log may hold it.
+func LogPath(path string) string {
+	for _, before := range secretSegments {
+		head, rest, found := strings.Cut(path, before)
+		if !found {
+			continue
+		}
+		_, tail, more := strings.Cut(rest, "/")
+		path = head + before + "(secret)"
+		if more {
+			path += "/" + tail
+		}
+	}
+	return path
+}

@@ -20,7 +20,7 @@ func TestDuplicate(t *testing.T) {
 	}{
 		"primary key":          {`INSERT INTO setting (name, value) VALUES ('a', 'again')`, true},
 		"key of two":           {`INSERT INTO member (organization_id, user_id, role, joined_at) SELECT organization_id, user_id, 'VIEWER', 1 FROM member`, true},
-		"unique column":        {`INSERT INTO organization SELECT 'other', name, name_key, plan, body, billing_deployment_restriction, version, created_at, updated_at, deleted_at FROM organization`, true},
+		"unique column":        {`INSERT INTO organization SELECT 'other', name, name_key, plan, body, billing_deployment_restriction, version, created_at, updated_at, deleted_at, onboarding FROM organization`, true},
 		"unique where":         {`UPDATE member SET role = 'OWNER'`, true},
 		"null":                 {`INSERT INTO setting (name, value) VALUES ('b', NULL)`, false},
 		"no parent":            {`INSERT INTO member (organization_id, user_id, role, joined_at) VALUES ('nobody', 'nobody', 'VIEWER', 1)`, false},
@@ -51,9 +51,9 @@ func (b *base) fill(t testing.TB) {
 	err := store.Do(t.Context(), b.DB, permit(store.Server), func(tx *store.Tx) error {
 		for _, statement := range []string{
 			`INSERT INTO setting (name, value) VALUES ('a', 'x')`,
-			`INSERT INTO organization VALUES ('o', 'Acme', 'acme', 'FREE', '{}', NULL, 1, 1, 1, 0)`,
-			`INSERT INTO account VALUES ('u', 'u@x', 'u@x', '', '', '', '', '', '', 0, 0, 0, 0, 0, 0)`,
-			`INSERT INTO account VALUES ('v', 'v@x', 'v@x', '', '', '', '', '', '', 0, 0, 0, 0, 0, 0)`,
+			`INSERT INTO organization VALUES ('o', 'Acme', 'acme', 'FREE', '{}', NULL, 1, 1, 1, 0, 'IN_PROGRESS')`,
+			`INSERT INTO account VALUES ('u', 'u@x', 'u@x', '', '', '', '', '', '', 0, 0, 0, 0, 0, 0, 0, '')`,
+			`INSERT INTO account VALUES ('v', 'v@x', 'v@x', '', '', '', '', '', '', 0, 0, 0, 0, 0, 0, 0, '')`,
 			`INSERT INTO member VALUES ('o', 'u', 'OWNER', 1), ('o', 'v', 'VIEWER', 1)`,
 		} {
 			if _, err := tx.Exec(statement); err != nil {

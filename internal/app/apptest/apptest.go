@@ -163,8 +163,7 @@ func (s *Server) Join(t testing.TB, organization id.Organization, c *Caller, rol
 // Token makes an API token of the caller's and gives its caller.
 func (c *Caller) Token(t testing.TB, organization id.Organization, name string, role authz.RoleName) *Caller {
 	t.Helper()
-	found, _ := authz.LookupRole(role)
-	r := c.Post(t, "/organization/"+string(organization)+"/apiToken", map[string]any{"name": name, "role_id": found.ID(organization)}).Must(t, 201)
+	r := c.Post(t, "/organization/"+string(organization)+"/apiToken", map[string]any{"name": name, "role_id": authz.RoleID(organization, role)}).Must(t, 201)
 	return &Caller{server: c.server, ID: c.ID, TokenID: id.Token(r.Text("id")), Email: c.Email, Credential: r.Text("token"), Scheme: "Token"}
 }
 
@@ -186,3 +185,19 @@ func (s *Server) Verify(t testing.TB) audit.Report {
 
 // OrganizationID is the id that an answer gives.
 func OrganizationID(r *Response) id.Organization { return id.Organization(r.Text("id")) }
+
+// Again gives a person a new access token, after the clock has moved.
+func (s *Server) Again(t testing.TB, c *Caller) *Caller {
+	t.Helper()
+	found, err := s.Accounts.Find(t.Context(), c.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, err := s.Accounts.Access(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := *c
+	other.Credential = access.Token
+	return &other
+}
