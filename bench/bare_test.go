@@ -84,17 +84,19 @@ type made struct {
 	next *atomic.Int64
 }
 
-// copyCreated reads the rows that the creation of an organization has left.
-func (s *server) copyCreated() (*made, error) {
+// copyCreated creates an organization and reads the rows that this has left.
+func (s *server) copyCreated(tb testing.TB) *made {
+	tb.Helper()
+	_, created := s.request(tb, http.MethodPost, "/organization", s.hot.owner, newOrganization(s.created.Add(1)))
 	m := &made{next: &s.created}
 	for _, t := range createdTables {
-		r, err := copyRow(s.raw, t.name, t.organization, string(s.hot))
+		r, err := copyRow(s.raw, t.name, t.organization, text(tb, created, "id"))
 		if err != nil {
-			return nil, err
+			tb.Fatal(err)
 		}
 		m.rows = append(m.rows, r)
 	}
-	return m, nil
+	return m
 }
 
 // fresh gives each row's values for a further organization: what must be unique is

@@ -29,19 +29,32 @@ import (
 
 // size says how much a server holds before it is measured.
 type size struct {
-	people int // who create organizations in turn: in life a person has few
-	many   int // organizations that every cache holds together
-	cold   int // organizations that no cache holds together
+	owners   int // who own the organizations that are read, a few each
+	creators int // who create organizations in turn, a few each
+	many     int // organizations that every cache holds together
+	cold     int // organizations that no cache holds together
 }
 
 var (
 	// measured: authz keeps the rights of 50,000 members, organization 8,192 documents;
 	// reading more than that round and round always misses. authn remembers 8,192 tokens.
-	measured = size{people: 5000, many: 4000, cold: 60_000}
-	tiny     = size{people: 5, many: 10, cold: 20}
+	measured = size{owners: 3000, creators: 5000, many: 4000, cold: 60_000}
+	tiny     = size{owners: 5, creators: 5, many: 10, cold: 20}
 )
 
 var engines = []string{"sqlite", "postgres"}
+
+// person is an account with an access token that the server has seen.
+type person struct {
+	id    id.User
+	token string
+}
+
+// owned is an organization with its owner.
+type owned struct {
+	id    id.Organization
+	owner person
+}
 
 // server is a Guildhall as it runs in production, with a bare database beside it
 // that has the same schema.
@@ -49,13 +62,12 @@ type server struct {
 	*app.App
 	engine  string
 	address string
-	owner   string // the access token of who owns hot and cold
-	hot     id.Organization
+	hot     owned
+	many    []owned
+	cold    []owned
 	answer  *http.Response // to reading hot
 	body    []byte
-	many    []id.Organization
-	cold    []id.Organization
-	people  []string // access tokens
+	people  []person // who create
 	raw     *sql.DB  // the server's database
 	bare    *sql.DB  // an empty one with the same schema
 
@@ -181,14 +193,16 @@ func (s *server) migrated(tb testing.TB, bare config.Storage) *sql.DB {
 
 func (s *server) fill(tb testing.TB, n size) {
 	tb.Helper()
-	s.people = s.persons(tb, n.people+1)
-	s.owner, s.people = s.people[0], s.people[1:]
-	_, created := s.request(tb, http.MethodPost, "/organization", s.owner, `{"name":"Hot","plan":"ENTERPRISE_2025"}`)
-	s.hot = id.Organization(text(tb, created, "id"))
-	s.answer, s.body = s.request(tb, http.MethodGet, "/organization/"+string(s.hot), s.owner, "")
-	others := make([]id.Organization, n.many+n.cold)
+	people := s.persons(tb, n.owners+n.creators)
+	owners := people[:n.owners]
+	s.people = people[n.owners:]
+	name := "Warm " + id.New[string]() // as long as the names of its copies
+	_, created := s.request(tb, http.MethodPost, "/organization", owners[0], `{"name":"`+name+`","plan":"ENTERPRISE_2025"}`)
+	s.hot = owned{id.Organization(text(tb, created, "id")), owners[0]}
+	s.answer, s.body = s.request(tb, http.MethodGet, "/organization/"+string(s.hot.id), s.hot.owner, "")
+	others := make([]owned, n.many+n.cold)
 	for i := range others {
-		others[i] = id.New[id.Organization]()
+		others[i] = owned{id.New[id.Organization](), owners[i%len(owners)]}
 	}
 	s.many, s.cold = others[:n.many], others[n.many:]
 	for part := range slices.Chunk(others, 1000) {
@@ -199,30 +213,29 @@ func (s *server) fill(tb testing.TB, n size) {
 			tb.Fatal(err)
 		}
 	}
-	person, err := copyRow(s.raw, "account", "email", "person0@example.com")
+	account, err := copyRow(s.raw, "account", "id", string(s.hot.owner.id)) // the bare rows name it
 	if err == nil {
-		_, err = s.bare.ExecContext(tb.Context(), person.insert, person.values...)
+		_, err = s.bare.ExecContext(tb.Context(), account.insert, account.values...)
 	}
 	if err != nil {
 		tb.Fatal(err)
 	}
 }
 
-// persons makes accounts whose access tokens the server has seen.
-func (s *server) persons(tb testing.TB, n int) []string {
+// persons makes accounts.
+func (s *server) persons(tb testing.TB, n int) []person {
 	tb.Helper()
 	const together = 250
 	pass := authz.System("bench")
-	var tokens []string
-	for len(tokens) < n {
-		part, err := store.Write(tb.Context(), s.DB, pass, func(tx *store.Tx) ([]string, error) {
-			var part []string
-			for i := len(tokens); i < min(len(tokens)+together, n); i++ {
-				person, err := s.Accounts.Prepare(fmt.Sprintf("person%d@example.com", i), "correct horse battery")
+	var all []person
+	for len(all) < n {
+		part, err := store.Write(tb.Context(), s.DB, pass, func(tx *store.Tx) (part []person, err error) {
+			for i := len(all); i < min(len(all)+together, n); i++ {
+				p, err := s.Accounts.Prepare(fmt.Sprintf("person%d@example.com", i), "correct horse battery")
 				if err != nil {
 					return nil, err
 				}
-				created, err := s.Accounts.CreateIn(tx, pass, person)
+				created, err := s.Accounts.CreateIn(tx, pass, p)
 				if err != nil {
 					return nil, err
 				}
@@ -230,39 +243,39 @@ func (s *server) persons(tb testing.TB, n int) []string {
 				if err != nil {
 					return nil, err
 				}
-				part = append(part, access.Token)
+				part = append(part, person{created.ID, access.Token})
 			}
 			return part, nil
 		})
 		if err != nil {
 			tb.Fatal(err)
 		}
-		tokens = append(tokens, part...)
+		all = append(all, part...)
 	}
-	for _, token := range tokens {
-		if _, err := s.Authenticator.Authenticate(tb.Context(), "Bearer "+token); err != nil {
+	for _, p := range all {
+		if _, err := s.Authenticator.Authenticate(tb.Context(), "Bearer "+p.token); err != nil {
 			tb.Fatal(err)
 		}
 	}
-	return tokens
+	return all
 }
 
-// copies makes organizations like hot under ids that are given. It writes the rows
-// that a read needs itself: tens of thousands of creations take too long.
-func (s *server) copies(tb testing.TB, ids []id.Organization) {
+// copies makes organizations like hot. It writes the rows that a read needs itself:
+// tens of thousands of creations take too long.
+func (s *server) copies(tb testing.TB, list []owned) {
 	tb.Helper()
-	args := []any{string(s.hot)}
-	marks := make([]string, len(ids))
-	for i, o := range ids {
-		args = append(args, string(o))
-		marks[i] = fmt.Sprintf("(CAST($%d AS TEXT))", i+2)
+	args := []any{string(s.hot.id)}
+	marks := make([]string, len(list))
+	for i, o := range list {
+		args = append(args, string(o.id), string(o.owner.id))
+		marks[i] = fmt.Sprintf("(CAST($%d AS TEXT), CAST($%d AS TEXT))", 2*i+2, 2*i+3)
 	}
 	from := " FROM (VALUES " + strings.Join(marks, ", ") + ") AS v, "
 	for _, statement := range []string{
 		`INSERT INTO organization (id, name, name_key, plan, body, billing_deployment_restriction, version, created_at, updated_at, deleted_at)
 			SELECT v.column1, 'Cold ' || v.column1, 'cold ' || v.column1, o.plan, o.body, o.billing_deployment_restriction, o.version, o.created_at, o.updated_at, 0` +
 			from + `organization o WHERE o.id = $1`,
-		`INSERT INTO member (organization_id, user_id, role, joined_at) SELECT v.column1, m.user_id, m.role, m.joined_at` +
+		`INSERT INTO member (organization_id, user_id, role, joined_at) SELECT v.column1, v.column2, m.role, m.joined_at` +
 			from + `member m WHERE m.organization_id = $1`,
 		`INSERT INTO organization_head (organization_id, kind, seq, rights_seq, hash, mac, changed)
 			SELECT v.column1, h.kind, h.seq, h.rights_seq, h.hash, h.mac, h.changed` + from + `organization_head h WHERE h.organization_id = $1`,
@@ -274,13 +287,13 @@ func (s *server) copies(tb testing.TB, ids []id.Organization) {
 }
 
 // request sends one request the ordinary way.
-func (s *server) request(tb testing.TB, method, path, token, body string) (*http.Response, []byte) {
+func (s *server) request(tb testing.TB, method, path string, by person, body string) (*http.Response, []byte) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), method, "http://"+s.address+path, strings.NewReader(body))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Authorization", "Bearer "+by.token)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {

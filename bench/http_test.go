@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-
-	"github.com/guildhall-dev/guildhall/internal/id"
 )
 
 // connections at once: one client, a few, and far more than there are processors.
@@ -20,16 +18,16 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
-	{"hot", reading(func(s *server) id.Organization { return s.hot })},
-	{"many", reading(func(s *server) id.Organization { return s.many[s.read.Add(1)%int64(len(s.many))] })},
-	{"cold", reading(func(s *server) id.Organization { return s.cold[s.read.Add(1)%int64(len(s.cold))] })},
+	{"hot", reading(func(s *server) owned { return s.hot })},
+	{"many", reading(func(s *server) owned { return s.many[s.read.Add(1)%int64(len(s.many))] })},
+	{"cold", reading(func(s *server) owned { return s.cold[s.read.Add(1)%int64(len(s.cold))] })},
 	{create, creating},
 }
 
 const create = "create"
 
 // reading is compared with a bare handler.
-func reading(which func(*server) id.Organization) func(testing.TB, *server, int) []subject {
+func reading(which func(*server) owned) func(testing.TB, *server, int) []subject {
 	return func(tb testing.TB, s *server, n int) []subject {
 		tb.Helper()
 		next := func(out []byte) []byte { return s.get(out, which(s)) }
@@ -44,10 +42,7 @@ func reading(which func(*server) id.Organization) func(testing.TB, *server, int)
 // also with bare transactions that commit together what waits.
 func creating(tb testing.TB, s *server, n int) []subject {
 	tb.Helper()
-	m, err := s.copyCreated()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	m := s.copyCreated(tb)
 	ours := connect(tb, s.address, n, http.StatusCreated, s.create)
 	if s.engine == "postgres" {
 		return []subject{ours, bareEach(s.bare, m, n)}
@@ -57,23 +52,27 @@ func creating(tb testing.TB, s *server, n int) []subject {
 }
 
 // get appends an authorised request for an organization.
-func (s *server) get(out []byte, o id.Organization) []byte {
-	out = append(append(out, "GET /organization/"...), o...)
-	return append(s.head(out, s.owner), '\r', '\n')
+func (s *server) get(out []byte, o owned) []byte {
+	out = append(append(out, "GET /organization/"...), o.id...)
+	return append(s.head(out, o.owner), '\r', '\n')
 }
 
-func (s *server) head(out []byte, token string) []byte {
+func (s *server) head(out []byte, by person) []byte {
 	out = append(append(out, " HTTP/1.1\r\nHost: "...), s.address...)
 	out = append(out, "\r\nUser-Agent: guildhall-bench\r\nAccept: application/json\r\nAuthorization: Bearer "...)
-	return append(append(out, token...), '\r', '\n')
+	return append(append(out, by.token...), '\r', '\n')
 }
 
 // create appends a request for a new organization; the people take turns.
 func (s *server) create(out []byte) []byte {
 	n := s.created.Add(1)
-	body := fmt.Sprintf(`{"name":"Made %08d","plan":"ENTERPRISE_2025"}`, n)
+	body := newOrganization(n)
 	out = s.head(append(out, "POST /organization"...), s.people[n%int64(len(s.people))])
 	return fmt.Appendf(out, "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+func newOrganization(n int64) string {
+	return fmt.Sprintf(`{"name":"Made %08d","plan":"ENTERPRISE_2025"}`, n)
 }
 
 // text is a field of a JSON answer.
@@ -126,7 +125,7 @@ func TestScenarios(t *testing.T) {
 func TestCreatedTables(t *testing.T) {
 	s := start(t, "sqlite", tiny)
 	before := counts(t, s)
-	s.request(t, http.MethodPost, "/organization", s.owner, `{"name":"One more","plan":"FREE"}`)
+	s.request(t, http.MethodPost, "/organization", s.hot.owner, `{"name":"One more","plan":"FREE"}`)
 	grown := map[string]int64{}
 	for table, n := range counts(t, s) {
 		if n != before[table] {

@@ -26,9 +26,9 @@ func parts(tb testing.TB, s *server) []part {
 	ctx := tb.Context()
 	owner, _ := authz.LookupRole(authz.Owner)
 	rights := authz.NewRights(owner)
-	scope := authz.Scope{Organization: s.hot, Kind: authz.KindOrganization}
-	_, created := s.request(tb, http.MethodPost, "/organization/"+string(s.hot)+"/apiToken", s.owner, `{"name":"bench"}`)
-	person, machine := "Bearer "+s.owner, "Token "+text(tb, created, "token")
+	scope := authz.Scope{Organization: s.hot.id, Kind: authz.KindOrganization}
+	_, created := s.request(tb, http.MethodPost, "/organization/"+string(s.hot.id)+"/apiToken", s.hot.owner, `{"name":"bench"}`)
+	person, machine := "Bearer "+s.hot.owner.token, "Token "+text(tb, created, "token")
 	actor, err := s.Authenticator.Authenticate(ctx, person)
 	if err != nil {
 		tb.Fatal(err)
@@ -59,7 +59,7 @@ func parts(tb testing.TB, s *server) []part {
 func (s *server) record(tb testing.TB) func() error {
 	tb.Helper()
 	ctx := tb.Context()
-	_, created := s.request(tb, http.MethodPost, "/organization", s.owner, `{"name":"Recorded","plan":"ENTERPRISE_2025"}`)
+	_, created := s.request(tb, http.MethodPost, "/organization", s.hot.owner, `{"name":"Recorded","plan":"ENTERPRISE_2025"}`)
 	organization := text(tb, created, "id")
 	pass := authz.System("bench").On(id.Organization(organization))
 	entry := audit.Entry{Action: audit.OrganizationUpdate, Target: audit.Reference{ID: organization, Name: "Recorded"}}
