@@ -1,13 +1,13 @@
 package httpd
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,6 +67,14 @@ func (r *recorder) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController find the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
+// Headers of every answer, made once: who adds a value to one adds it to a copy.
+var (
+	noSniffing = []string{"nosniff"}
+	noStore    = []string{"no-store"}
+	noReferrer = []string{"no-referrer"}
+	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+)
+
 // chain is what every request passes: request id, deadline, security headers,
 // panic guard, log line and metrics. Who calls and whether they may is asked at
 // the operation, see package route.
@@ -79,14 +87,14 @@ func chain(next http.Handler, log *slog.Logger, m *metrics) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		info := &route.Info{ID: requestID(r), Path: r.URL.Path, Address: address(r), UserAgent: truncate(r.UserAgent(), 512)}
-		ctx, cancel := context.WithTimeout(route.WithInfo(r.Context(), info), requestDeadline)
-		defer cancel()
+		ctx := &deadline{Context: route.WithInfo(r.Context(), info), at: started.Add(requestDeadline)}
+		defer ctx.end()
 		h := w.Header()
-		h.Set("X-Request-Id", info.ID)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h["X-Request-Id"] = []string{info.ID}
+		h["X-Content-Type-Options"] = noSniffing
+		h["Cache-Control"] = noStore
+		h["Referrer-Policy"] = noReferrer
+		h["Content-Security-Policy"] = noContent
 		rec := &recorder{ResponseWriter: w}
 		guarded(next, rec, r.WithContext(ctx), log)
 		done(log, m, r, info, rec, time.Since(started))
@@ -150,9 +158,12 @@ func address(r *http.Request) string {
 
 // truncate cuts at a character's border and drops what is no text.
 func truncate(s string, most int) string {
+	if len(s) <= most && !strings.ContainsFunc(s, noText) {
+		return s
+	}
 	out := make([]rune, 0, min(len(s), most))
 	for _, c := range s {
-		if c == 0 || c == '\ufffd' {
+		if noText(c) {
 			continue
 		}
 		if len(out) == most {
@@ -162,3 +173,5 @@ func truncate(s string, most int) string {
 	}
 	return string(out)
 }
+
+func noText(c rune) bool { return c == 0 || c == '\ufffd' }

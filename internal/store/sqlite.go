@@ -35,7 +35,7 @@ func (db *DB) openSQLite(ctx context.Context, o Options) error {
 		db.queue = &writeQueue{db: db, closed: true}
 		return db.reads.PingContext(ctx)
 	}
-	if db.writes, err = sql.Open("sqlite", source("journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16000)")); err != nil {
+	if db.writes, err = sql.Open("sqlite", source("journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16000)", "temp_store(MEMORY)")); err != nil {
 		return fmt.Errorf("open %s: %w", o.Path, err)
 	}
 	db.writes.SetMaxOpenConns(1)
@@ -43,7 +43,7 @@ func (db *DB) openSQLite(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", o.Path, err)
 	}
-	db.queue = &writeQueue{db: db, conn: &liteConn{conn: conn, stmts: map[string]*sql.Stmt{}}, deadline: writeDeadline}
+	db.queue = &writeQueue{db: db, conn: &liteConn{conn: conn, stmts: map[string]*statement{}}, deadline: writeDeadline}
 	db.queue.idle = sync.NewCond(&db.queue.mu)
 	return nil
 }
@@ -51,18 +51,20 @@ func (db *DB) openSQLite(ctx context.Context, o Options) error {
 // liteConn is the writer's connection with its prepared statements.
 type liteConn struct {
 	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	stmts map[string]*statement
 }
 
-func (c *liteConn) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+func (c *liteConn) prepared(ctx context.Context, query string) (*statement, error) {
 	if s := c.stmts[query]; s != nil {
 		return s, nil
 	}
-	s, err := c.conn.PrepareContext(ctx, query)
-	if err == nil {
-		c.stmts[query] = s
+	prepared, err := c.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	s := &statement{stmt: prepared}
+	c.stmts[query] = s
+	return s, nil
 }
 
 func (c *liteConn) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
@@ -70,7 +72,7 @@ func (c *liteConn) query(ctx context.Context, query string, args []any) (*sql.Ro
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(ctx, args...)
+	return s.query(ctx, args)
 }
 
 func (c *liteConn) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
@@ -78,7 +80,7 @@ func (c *liteConn) exec(ctx context.Context, query string, args []any) (sql.Resu
 	if err != nil {
 		return nil, err
 	}
-	return s.ExecContext(ctx, args...)
+	return s.exec(ctx, args)
 }
 
 // waiting is one Write in the queue.
@@ -186,7 +188,7 @@ func (q *writeQueue) close() {
 	}
 	if q.conn != nil {
 		for _, s := range q.conn.stmts {
-			s.Close()
+			s.stmt.Close()
 		}
 		q.conn.conn.Close()
 	}
@@ -195,9 +197,9 @@ func (q *writeQueue) close() {
 // commit runs a batch in one transaction; where that is lost, its survivors run
 // again one by one, so that nobody pays for a neighbour.
 func (q *writeQueue) commit(batch []*waiting) {
-	again := q.attempt(batch)
+	again := q.attempt(batch, false)
 	for _, w := range again {
-		if left := q.attempt([]*waiting{w}); len(left) > 0 {
+		if left := q.attempt([]*waiting{w}, false); len(left) > 0 {
 			w.tx = nil
 		}
 	}
@@ -220,14 +222,22 @@ func (w *waiting) answer() {
 	}
 }
 
-// attempt runs each Write in a savepoint and commits them together. It returns
-// those that would have succeeded but were lost with the transaction.
-func (q *writeQueue) attempt(batch []*waiting) (lost []*waiting) {
+// own runs a statement of the batch itself, which nothing interrupts.
+func (q *writeQueue) own(statement string) error {
+	_, err := q.conn.exec(context.Background(), statement, nil)
+	return err
+}
+
+// attempt runs the Writes in one transaction and returns those that would have
+// succeeded but were lost with it. Apart, each runs in a savepoint. That costs as
+// much as a statement or two, and most Writes that fail have changed nothing by
+// then; so a batch runs apart only once there is something of one to undo.
+func (q *writeQueue) attempt(batch []*waiting, apart bool) (lost []*waiting) {
 	ctx, cancel := context.WithTimeout(context.Background(), q.deadline)
 	defer cancel()
 	fail := func(err error) []*waiting {
 		// The transaction may be gone already (disk full); a failed rollback says just that.
-		_, _ = q.conn.exec(context.Background(), "ROLLBACK", nil)
+		_ = q.own("ROLLBACK")
 		for _, w := range batch {
 			if w.panicked == nil && (w.err == nil || w.tx == nil) {
 				w.err = fmt.Errorf("commit: %w", err)
@@ -237,31 +247,42 @@ func (q *writeQueue) attempt(batch []*waiting) (lost []*waiting) {
 		return lost
 	}
 	for _, w := range batch {
-		w.err, w.tx = nil, nil
+		w.err, w.panicked, w.tx = nil, nil, nil
 	}
-	if _, err := q.conn.exec(ctx, "BEGIN IMMEDIATE", nil); err != nil {
+	if err := q.own("BEGIN IMMEDIATE"); err != nil {
 		return fail(err)
 	}
 	for _, w := range batch {
-		if _, err := q.conn.exec(ctx, "SAVEPOINT one", nil); err != nil {
-			return fail(err)
-		}
-		w.tx = q.db.newTx(ctx, q.conn)
-		w.err, w.panicked = w.tx.run(w.body)
-		if w.err != nil && ctx.Err() != nil && len(batch) > 1 {
-			w.tx = nil // a neighbour used the time up; alone it has its own
-			return fail(ctx.Err())
-		}
-		if w.err != nil || w.panicked != nil {
-			if _, err := q.conn.exec(ctx, "ROLLBACK TO one", nil); err != nil {
+		if apart {
+			if err := q.own("SAVEPOINT one"); err != nil {
 				return fail(err)
 			}
 		}
-		if _, err := q.conn.exec(ctx, "RELEASE one", nil); err != nil {
-			return fail(err)
+		w.tx = q.db.newTx(ctx, q.conn)
+		w.err, w.panicked = w.tx.run(w.body)
+		undo := (w.err != nil || w.panicked != nil) && w.tx.marked()
+		switch {
+		case w.err != nil && ctx.Err() != nil && len(batch) > 1:
+			w.tx = nil // a neighbour used the time up; alone it has its own
+			return fail(ctx.Err())
+		case undo && !apart:
+			_ = q.own("ROLLBACK") // as in fail
+			if len(batch) == 1 {
+				return nil
+			}
+			return q.attempt(batch, true)
+		case undo:
+			if err := q.own("ROLLBACK TO one"); err != nil {
+				return fail(err)
+			}
+		}
+		if apart {
+			if err := q.own("RELEASE one"); err != nil {
+				return fail(err)
+			}
 		}
 	}
-	if _, err := q.conn.exec(ctx, "COMMIT", nil); err != nil {
+	if err := q.own("COMMIT"); err != nil {
 		return fail(err)
 	}
 	return nil

@@ -61,7 +61,7 @@ type DB struct {
 	heads   *Heads
 	queue   *writeQueue // SQLite's single writer; nil on PostgreSQL
 	gate    gate        // PostgreSQL's Writes pass it
-	stmts   sync.Map    // query -> *sql.Stmt, SQLite's reads
+	stmts   sync.Map    // query -> *statement, SQLite's reads
 
 	stopPoll context.CancelFunc
 	polling  sync.WaitGroup
@@ -116,6 +116,8 @@ func (db *DB) Ping(ctx context.Context) error { return db.reads.PingContext(ctx)
 // Querier runs the queries of One, All and Each: a Reader or a running Write.
 type Querier interface {
 	rows(query string, args []any) (*sql.Rows, error)
+	// over tells why the rest of the rows is not wanted any more; nil while it is.
+	over() error
 	// failed tells a transaction that a statement failed, which poisons it.
 	failed(err error) error
 }
@@ -134,6 +136,9 @@ func Each(q Querier, query string, fn func(Scan) error, args ...any) error {
 	}
 	defer rows.Close()
 	for rows.Next() {
+		if err := q.over(); err != nil {
+			return q.failed(fmt.Errorf("rows: %w", err))
+		}
 		if err := fn(rows.Scan); err != nil {
 			return q.failed(fmt.Errorf("row: %w", err))
 		}
@@ -197,26 +202,28 @@ func (r reader) rows(query string, args []any) (*sql.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(r.ctx, args...)
+	return stmt.query(r.ctx, args)
 }
+
+func (r reader) over() error { return r.ctx.Err() }
 
 func (r reader) failed(err error) error { return r.db.translate(err) }
 
 // prepared keeps statements: SQLite compiles a text anew each time otherwise. The
 // set is bounded because every query of the project is a constant.
-func (db *DB) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+func (db *DB) prepared(ctx context.Context, query string) (*statement, error) {
 	if s, ok := db.stmts.Load(query); ok {
-		return s.(*sql.Stmt), nil
+		return s.(*statement), nil
 	}
-	stmt, err := db.reads.PrepareContext(ctx, query)
+	prepared, err := db.reads.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	if s, loaded := db.stmts.LoadOrStore(query, stmt); loaded {
-		stmt.Close()
-		return s.(*sql.Stmt), nil
+	s, loaded := db.stmts.LoadOrStore(query, &statement{stmt: prepared})
+	if loaded {
+		prepared.Close()
 	}
-	return stmt, nil
+	return s.(*statement), nil
 }
 
 type snapshot struct {
@@ -231,6 +238,8 @@ func (s snapshot) rows(query string, args []any) (*sql.Rows, error) {
 	}
 	return s.tx.QueryContext(s.ctx, query, args...)
 }
+
+func (s snapshot) over() error { return s.ctx.Err() }
 
 func (s snapshot) failed(err error) error { return s.db.translate(err) }
 

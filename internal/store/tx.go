@@ -33,6 +33,7 @@ type Tx struct {
 	after     []func()
 	poison    error
 	changes   int
+	wrote     bool // rows are not as they were
 	unaudited string
 	// started, where set, ends the time in which the caller may take the Write back.
 	started func() error
@@ -87,6 +88,7 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, tx.failed(err)
 	}
+	tx.wrote = tx.wrote || n > 0
 	return n, nil
 }
 
@@ -96,6 +98,7 @@ func (tx *Tx) rows(query string, args []any) (*sql.Rows, error) {
 	}
 	if changesRows(query) {
 		tx.changes++
+		tx.wrote = true
 	}
 	return tx.conn.query(tx.ctx, query, args)
 }
@@ -108,6 +111,12 @@ func changesRows(query string) bool {
 	query = strings.TrimSpace(query)
 	return !strings.HasPrefix(query, "SELECT") && (!strings.HasPrefix(query, "WITH") || changingVerb.MatchString(query))
 }
+
+// marked tells whether the transaction may not be as it was before this Write:
+// rows changed, or a statement failed, which can take the whole transaction with it.
+func (tx *Tx) marked() bool { return tx.wrote || tx.poison != nil }
+
+func (tx *Tx) over() error { return tx.ctx.Err() }
 
 func (tx *Tx) failed(err error) error {
 	if tx.poison == nil {
