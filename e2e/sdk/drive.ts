@@ -114,7 +114,14 @@ await jane.roles.editOrganizationCustomRole(acme.id, roleId, {
     },
   ],
 });
-await jane.roles.getOrganizationCustomRole(acme.id, roleId);
+// Who changes a part of a role reads it and sends all of it back.
+const whole = (await jane.roles.getOrganizationCustomRole(acme.id, roleId)).data;
+await jane.roles.editOrganizationCustomRole(acme.id, roleId, {
+  name: "Deployer of the site",
+  description: must(whole.description, "description of the role"),
+  cluster_permissions: whole.cluster_permissions ?? [],
+  project_permissions: whole.project_permissions ?? [],
+});
 await jane.roles.listOrganizationCustomRoles(acme.id);
 const available = (await jane.organizations.listOrganizationAvailableRoles(acme.id)).data.results ?? [];
 const roleNamed = (name: string) => must(available.find((r) => r.name?.toUpperCase() === name)?.id, `role ${name}`);
@@ -129,6 +136,20 @@ await robot.organizations.getOrganization(acme.id);
 const api = (await robot.projects.createProject(acme.id, { name: "API" })).data;
 await robot.projects.listProject(acme.id);
 await refused(403, () => robot.account.getAccountInformation());
+
+// What the Terraform provider does with such a token: read, make, give away, take back.
+await robot.organizations.editOrganization(acme.id, { name: acme.name, description: "Kept by a program" });
+const made = (await robot.roles.createOrganizationCustomRole(acme.id, { name: "Made by a program", description: "" })).data;
+const madeId = must(made.id, "id of the role");
+await robot.roles.getOrganizationCustomRole(acme.id, madeId);
+const pending = (await robot.members.postInviteMember(acme.id, { email: "kim@example.com", role_id: madeId })).data;
+await robot.members.getOrganizationInvitedMembers(acme.id);
+await robot.members.getOrganizationMembers(acme.id);
+const other = (await robot.tokens.createOrganizationApiToken(acme.id, { name: "Pipeline", description: "", role_id: madeId })).data;
+await robot.tokens.listOrganizationApiTokens(acme.id);
+await robot.tokens.deleteOrganizationApiToken(acme.id, must(other.id, "id of the token"));
+await robot.members.deleteInviteMember(acme.id, pending.id);
+await robot.roles.deleteOrganizationCustomRole(acme.id, madeId);
 
 // Members.
 await refused(404, () => joe.organizations.getOrganization(acme.id));
