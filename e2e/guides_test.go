@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -266,6 +267,8 @@ func (m machine) follow(t *testing.T, g guide) {
 	}
 	cmd := exec.Command("bash", script)
 	cmd.Env = m.environment(t)
+	runtime.LockOSThread() // the kernel ties the next to the thread
+	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.HasSuffix(string(out), "=== the end\n") {
@@ -307,6 +310,12 @@ func (m machine) checkUnits(t *testing.T) {
 // startAndStop runs a server until it is ready, and ends it as a service manager would.
 func (m machine) startAndStop(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
+	runtime.LockOSThread() // the kernel ties the next to the thread
+	defer runtime.UnlockOSThread()
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	var log output
 	cmd.Stdout, cmd.Stderr = &log, &log
 	cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"))

@@ -1,12 +1,14 @@
 // Compiles the driver strictly against the SDK's types, and writes those types down
 // as data (built/shapes.json), so that answers can be held against them at run time:
-// the SDK itself decodes nothing. One program serves both, because reading the
-// SDK's declarations is what takes the time.
+// the SDK itself decodes nothing. The types of an older SDK are written down too: it
+// stands for the clients that people do not update, whose enumerations are smaller.
+// One program serves all, because reading the declarations is what takes the time.
 import { mkdirSync, writeFileSync } from "node:fs";
 import ts from "typescript";
 
 const config = ts.parseJsonConfigFileContent(ts.readConfigFile("tsconfig.json", ts.sys.readFile).config, ts.sys, ".");
-const program = ts.createProgram(config.fileNames, config.options);
+const declarations = ["qovery-typescript-axios", "older-sdk"].map((name) => `node_modules/${name}/dist/api.d.ts`);
+const program = ts.createProgram([...config.fileNames, ...declarations], config.options);
 const emitted = program.emit();
 const problems = [...config.errors, ...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];
 if (problems.length > 0) {
@@ -46,16 +48,20 @@ function object(type) {
   return name;
 }
 
-// Each method of each XxxApi class is an operation; its answer is the data of what it promises.
-const operations = {};
-const sdk = program.getSourceFiles().find((file) => file.fileName.endsWith("qovery-typescript-axios/dist/api.d.ts"));
-for (const statement of sdk.statements) {
-  if (!ts.isClassDeclaration(statement) || !statement.name?.text.endsWith("Api")) continue;
-  for (const member of statement.members) {
-    if (!ts.isMethodDeclaration(member)) continue;
-    const response = checker.getAwaitedType(checker.getSignatureFromDeclaration(member).getReturnType());
-    operations[member.name.getText()] = shape(checker.getTypeOfSymbol(response.getProperty("data")));
+/** operations are the methods of the XxxApi classes; an answer is the data of what a method promises. */
+function operations(file) {
+  const found = {};
+  for (const statement of program.getSourceFile(file).statements) {
+    if (!ts.isClassDeclaration(statement) || !statement.name?.text.endsWith("Api")) continue;
+    for (const member of statement.members) {
+      if (!ts.isMethodDeclaration(member)) continue;
+      const response = checker.getAwaitedType(checker.getSignatureFromDeclaration(member).getReturnType());
+      found[member.name.getText()] = shape(checker.getTypeOfSymbol(response.getProperty("data")));
+    }
   }
+  return found;
 }
+
+const [current, older] = declarations.map(operations);
 mkdirSync("built", { recursive: true });
-writeFileSync("built/shapes.json", JSON.stringify({ operations, objects }));
+writeFileSync("built/shapes.json", JSON.stringify({ current, older, objects }));

@@ -194,4 +194,5 @@ await refused(401, () => robot.organizations.getOrganization(acme.id));
 await jane.roles.deleteOrganizationCustomRole(acme.id, roleId);
 await jane.members.postOrganizationTransferOwnership(acme.id, { user_id: joeId });
 await joe.members.deleteMember(acme.id, { user_id: janeId });
+await joe.events.getOrganizationEvents(acme.id, 100); // all of the above
 await joe.organizations.deleteOrganization(acme.id);

@@ -9,9 +9,10 @@ interface Field {
   optional: boolean;
 }
 
-/** Shapes are the answers of all operations, and the objects that they are made of. */
+/** Shapes are the answers of all operations, of the SDK and of an older one, and the objects that they are made of. */
 export interface Shapes {
-  operations: Record<string, Shape>;
+  current: Record<string, Shape>;
+  older: Record<string, Shape>;
   objects: Record<string, Record<string, Field>>;
 }
 
@@ -19,8 +20,10 @@ const moment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 /** misfits says where an operation's answer is not what the SDK's types promise. */
 export function misfits(operation: string, answer: unknown): string[] {
-  const shape = shapes.operations[operation];
-  return shape === undefined ? [`the SDK has no operation ${operation}`] : differences(shape, answer, "answer");
+  const shape = shapes.current[operation];
+  if (shape === undefined) return [`the SDK has no operation ${operation}`];
+  const before = shapes.older[operation] ?? "any"; // it is newer than that SDK
+  return [...differences(shape, answer, "answer"), ...differences(before, answer, "answer to an older client")];
 }
 
 function differences(shape: Shape, value: unknown, where: string): string[] {

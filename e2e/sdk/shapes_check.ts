@@ -17,6 +17,8 @@ const cases: [operation: string, answer: unknown, wrong: string][] = [
   ["listOrganization", { results: [organization, planless] }, "answer.results[1].plan is missing"],
   ["listOrganization", { results: organization }, "answer.results"],
   ["deleteOrganization", organization, "answer"],
+  ["getOrganizationEvents", { events: [{ event_type: "CREATE" }] }, ""],
+  ["getOrganizationEvents", { events: [{ event_type: "POLICY_FAILED" }] }, "answer to an older client.events[0].event_type"],
   ["noSuchOperation", organization, "the SDK has no operation"],
 ];
 for (const [operation, answer, wrong] of cases) {
