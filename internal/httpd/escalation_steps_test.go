@@ -32,7 +32,27 @@ var moves = []struct {
 
 func one[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
+// mostly picks one that is good, where there is one, and any now and then.
+func mostly[T any](r *rand.Rand, list []T, good func(T) bool) T {
+	picked := one(r, list)
+	for range 8 {
+		if good(picked) || r.IntN(8) == 0 {
+			break
+		}
+		picked = one(r, list)
+	}
+	return picked
+}
+
 func (g *game) anyone() int { return g.r.IntN(len(g.people)) }
+
+func numbers(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
 
 func (g *game) path(rest string) string { return "/organization/" + string(g.organization) + rest }
 
@@ -83,7 +103,8 @@ func (g *game) builtIn(name authz.RoleName) *role {
 }
 
 func (g *game) invite(by principal) move {
-	who, to := g.anyone(), one(g.r, g.roles)
+	who := mostly(g.r, numbers(len(g.people)), func(i int) bool { return g.member[i] == nil })
+	to := one(g.r, g.roles)
 	has, given := g.may(by), g.before[g.index(by)]
 	known := g.member[who] != nil
 	for _, i := range g.invitations {
@@ -103,11 +124,14 @@ func (g *game) pending() *invitation {
 	if len(g.invitations) == 0 {
 		return &invitation{id: id.New[string](), gone: true}
 	}
-	return one(g.r, g.invitations)
+	return mostly(g.r, g.invitations, func(i *invitation) bool { return !i.gone })
 }
 
 func (g *game) accept(by principal) move {
 	i := g.pending()
+	if len(g.invitations) > 0 {
+		i = mostly(g.r, g.invitations, func(i *invitation) bool { return !i.gone && i.person == by.person })
+	}
 	return move{
 		what: fmt.Sprintf("the invitation of person %d as %s is accepted", i.person, i.role), method: "POST", path: g.path("/inviteMember/" + i.id),
 		may:   by.token == nil && !i.gone && i.person == by.person,
@@ -154,7 +178,7 @@ func (g *game) anyToken() (*token, string) {
 	if len(g.tokens) == 0 {
 		return &token{gone: true, role: g.roles[0]}, id.New[string]()
 	}
-	t := one(g.r, g.tokens)
+	t := mostly(g.r, g.tokens, func(t *token) bool { return !t.gone })
 	return t, string(t.caller.TokenID)
 }
 
@@ -192,7 +216,7 @@ func (g *game) anyRole() *role {
 	if len(g.roles) == len(authz.RoleNames) {
 		return &role{id: id.New[id.Role](), gone: true}
 	}
-	return one(g.r, g.roles[len(authz.RoleNames):])
+	return mostly(g.r, g.roles[len(authz.RoleNames):], func(r *role) bool { return !r.gone })
 }
 
 func (g *game) editRole(by principal) move {
