@@ -3,7 +3,6 @@ package invitation_test
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -176,50 +175,4 @@ func TestMany(t *testing.T) {
 			t.Errorf("pending: %s", pending.Body)
 		}
 	})
-}
-
-// TestRaces: accepted twice at once there is one membership, and seats are never exceeded.
-func TestRaces(t *testing.T) {
-	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		jane := s.Person(t, "jane@example.com")
-		team := id.Organization(jane.Post(t, "/organization", map[string]any{"name": "Team", "plan": "TEAM_2025"}).Must(t, 201).Text("id"))
-		bob := s.Person(t, "bob@example.com")
-		one := invite(t, jane, team, "bob@example.com", authz.Viewer)
-		if n := count(t, 50, 201, func(int) (*apptest.Response, error) { return bob.Try("POST", one, nil) }); n != 1 {
-			t.Errorf("%d of 50 accepted one invitation", n)
-		}
-		n := count(t, 50, 201, func(i int) (*apptest.Response, error) {
-			return jane.Try("POST", path(team), map[string]any{"email": fmt.Sprintf("p%d@example.com", i)})
-		})
-		if n != 8 {
-			t.Errorf("%d of 50 got an invitation, want the 8 seats that were left", n)
-		}
-		s.Verify(t)
-	})
-}
-
-func count(t *testing.T, n, status int, try func(i int) (*apptest.Response, error)) int {
-	t.Helper()
-	var all sync.WaitGroup
-	statuses := make([]int, n)
-	for i := range n {
-		all.Go(func() {
-			r, err := try(i)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			statuses[i] = r.Status
-		})
-	}
-	all.Wait()
-	found := 0
-	for _, got := range statuses {
-		if got == status {
-			found++
-		} else if got >= 500 {
-			t.Errorf("status %d", got)
-		}
-	}
-	return found
 }
