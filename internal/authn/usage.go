@@ -30,7 +30,7 @@ func newUsage() *usage { return &usage{last: map[id.Token]lastUse{}, seen: map[i
 func (u *usage) note(token id.Token, organization id.Organization, at clock.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if _, known := u.last[token]; known || len(u.last) < maxNoted {
+	if last, known := u.last[token]; (known && at > last.at) || (!known && len(u.last) < maxNoted) {
 		u.last[token] = lastUse{organization, at}
 	}
 }
@@ -39,7 +39,7 @@ func (u *usage) note(token id.Token, organization id.Organization, at clock.Time
 func (u *usage) saw(user id.User, at clock.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if _, known := u.seen[user]; known || len(u.seen) < maxNoted {
+	if last, known := u.seen[user]; (known && at > last) || (!known && len(u.seen) < maxNoted) {
 		u.seen[user] = at
 	}
 }
@@ -59,7 +59,7 @@ func (a *Authenticator) FlushUsage(ctx context.Context, permit store.Permit) err
 	if len(taken)+len(seen) == 0 {
 		return nil
 	}
-	return store.Do(ctx, a.db, permit, func(tx *store.Tx) error {
+	err := store.Do(ctx, a.db, permit, func(tx *store.Tx) error {
 		tx.Unaudited("when somebody was last active is no change of the organization")
 		for token, use := range taken {
 			if _, err := tx.Exec(`UPDATE api_token SET last_used_at = $3 WHERE id = $1 AND organization_id = $2 AND last_used_at < $3`,
@@ -74,4 +74,13 @@ func (a *Authenticator) FlushUsage(ctx context.Context, permit store.Permit) err
 		}
 		return nil
 	})
+	if err != nil { // it goes with the next one
+		for token, use := range taken {
+			a.used.note(token, use.organization, use.at)
+		}
+		for user, at := range seen {
+			a.used.saw(user, at)
+		}
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
 const life = 7 * 24 * time.Hour
@@ -120,6 +121,37 @@ func TestExpiryResendRevokeDecline(t *testing.T) {
 			t.Errorf("an invitation of a deleted organization waits: %s", mine.Body)
 		}
 		s.Verify(t)
+	})
+}
+
+// TestUnverified: an account whose address nobody has proved learns of no invitation
+// for that address, and cannot answer one.
+func TestUnverified(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		jane, bob := s.Person(t, "jane@example.com"), s.Person(t, "bob@example.com")
+		one := invite(t, jane, jane.Organization(t, "Acme"), bob.Email, authz.Viewer)
+		verified := func(at int) {
+			t.Helper()
+			if err := store.Do(t.Context(), s.DB, authz.System("test"), func(tx *store.Tx) error {
+				tx.Unaudited("test")
+				_, err := tx.Exec(`UPDATE account SET verified_at = $2 WHERE id = $1`, bob.ID, at)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		verified(0)
+		if mine := bob.Get(t, "/account/invitations").Must(t, 200); len(mine.List("results")) != 0 {
+			t.Errorf("an unproved address is told of %s", mine.Body)
+		}
+		bob.Get(t, one).Refused(t, 404, "not_found")
+		bob.Post(t, one, nil).Refused(t, 403, "wrong_account")
+		bob.Post(t, one+"/decline", nil).Refused(t, 403, "wrong_account")
+		verified(1)
+		if mine := bob.Get(t, "/account/invitations").Must(t, 200); len(mine.List("results")) != 1 {
+			t.Errorf("a proved address is told of %s", mine.Body)
+		}
+		bob.Post(t, one, nil).Must(t, 201)
 	})
 }
 
