@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
-	"github.com/guildhall-dev/guildhall/internal/id"
 )
 
 // goodNames come back exactly as they were sent.
@@ -68,7 +67,7 @@ func newScene(t *testing.T, s *apptest.Server) scene {
 // names are the places that take a name.
 func (c scene) names(t *testing.T) map[string]place {
 	t.Helper()
-	make := func(path, more string) place {
+	named := func(path, more string) place {
 		return place{"name", func(text string) *apptest.Response { return c.jane.Post(t, path, `{"name":`+text+more+`}`) }, func(r *apptest.Response) string {
 			for _, row := range c.jane.Get(t, path).Must(t, 200).List("results") {
 				if row := row.(map[string]any); row["id"] == r.Text("id") {
@@ -91,7 +90,7 @@ func (c scene) names(t *testing.T) map[string]place {
 	}
 	const rest = `"user_email":"jane@example.com","type_of_use":"WORK","qovery_usage":"x"}`
 	return map[string]place{
-		"organization": make("/organization", `,"plan":"FREE"`), "project": make(c.org+"/project", ""), "role": make(c.org+"/customRole", ""), "token": make(c.org+"/apiToken", ""),
+		"organization": named("/organization", `,"plan":"FREE"`), "project": named(c.org+"/project", ""), "role": named(c.org+"/customRole", ""), "token": named(c.org+"/apiToken", ""),
 		"first name": signUp("first_name", `{"first_name":%s,"last_name":"Doe",`+rest), "last name": signUp("last_name", `{"first_name":"Jane","last_name":%s,`+rest),
 	}
 }
@@ -213,7 +212,7 @@ func TestInvitedByManyNames(t *testing.T) {
 		}
 		other := c.jane.Post(t, c.org+"/inviteMember", map[string]any{"email": "joe+work@example.com"}).Must(t, 201)
 		s.Person(t, "joe@example.com").Post(t, c.org+"/inviteMember/"+other.Text("id"), nil).Refused(t, 403, "wrong_account") // a tag makes another address
-		if members := c.jane.Get(t, c.org+"/member").Must(t, 200); len(members.List("results")) != 5 || members.Text("results.0.id") != string(id.User(c.jane.ID)) {
+		if members := c.jane.Get(t, c.org+"/member").Must(t, 200); len(members.List("results")) != 5 || members.Text("results.0.id") != string(c.jane.ID) {
 			t.Errorf("the members: %s", members.Body)
 		}
 	})
