@@ -22,6 +22,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/job"
+	"github.com/guildhall-dev/guildhall/internal/mail"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/organization"
@@ -54,6 +55,7 @@ type App struct {
 	Roles         *role.Service
 	Invitations   *invitation.Service
 	Jobs          *job.Queue
+	Mail          *mail.Outbox
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
@@ -159,6 +161,7 @@ func (a *App) build(o Options) {
 	a.Authorizer = authz.New(a.DB)
 	a.resolver = object.NewResolver(a.DB)
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
+	a.Mail = mail.New(a.DB, a.Jobs, seal.NewKeeper(a.master), a.Log, a.mailSettings())
 	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer)
 	a.Members = member.NewService(a.DB)
 	a.Tokens = apitoken.NewService(a.DB)
@@ -182,11 +185,13 @@ func (a *App) issuer(ctx context.Context) error {
 		url = known
 	}
 	a.signer.SetIssuer(url)
+	a.Mail.SetPublicURL(url)
 	return err
 }
 
 // serverAt builds what answers requests, for a public URL.
 func (a *App) serverAt(publicURL string) *httpd.Server {
+	a.Mail.SetPublicURL(publicURL)
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Access: access.NewService(a.DB, a.resolver.Find),
