@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
@@ -161,7 +163,7 @@ func (a *App) build(o Options) {
 	a.Authorizer = authz.New(a.DB)
 	a.resolver = object.NewResolver(a.DB)
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
-	a.Mail = mail.New(a.DB, a.Jobs, seal.NewKeeper(a.master), a.Log, a.mailSettings())
+	a.Mail = mail.New(a.DB, a.Jobs, seal.NewKeeper(a.master), authz.System("letters"), a.Log, a.mailSettings())
 	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer)
 	a.Members = member.NewService(a.DB)
 	a.Tokens = apitoken.NewService(a.DB)
@@ -195,7 +197,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Access: access.NewService(a.DB, a.resolver.Find),
-		Retention: a.Organizations.Retention,
+		Retention: a.Organizations.Retention, Metrics: []prometheus.Collector{a.Mail.Metrics()},
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
 }
 

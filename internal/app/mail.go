@@ -1,6 +1,15 @@
 package app
 
-import "github.com/guildhall-dev/guildhall/internal/mail"
+import (
+	"context"
+
+	"github.com/guildhall-dev/guildhall/internal/mail"
+)
+
+// MailTestRequest says where a test letter goes.
+type MailTestRequest struct {
+	Address string `json:"address"`
+}
 
 // mailSettings are those of the configuration, which Open has checked.
 func (a *App) mailSettings() mail.Settings {
@@ -10,4 +19,8 @@ func (a *App) mailSettings() mail.Settings {
 		s.From, _ = a.Settings.Mail.From()
 	}
 	return s
+}
+
+func (a *App) testMail(ctx context.Context, in MailTestRequest) (mail.Tried, error) {
+	return a.Mail.Test(ctx, in.Address)
 }
