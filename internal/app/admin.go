@@ -20,6 +20,7 @@ const (
 	CommandUserCreate          = "user-create"
 	CommandAccessToken         = "access-token"
 	CommandOrganizationRestore = "organization-restore"
+	CommandMailTest            = "mail-test"
 )
 
 // Credentials name a person and a new password.
@@ -79,6 +80,8 @@ func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any,
 		return runWith(ctx, in, a.accessToken)
 	case CommandOrganizationRestore:
 		return runWith(ctx, in, a.restore)
+	case CommandMailTest:
+		return runWith(ctx, in, a.testMail)
 	}
 	return nil, fault.New(fault.NotFound, "The running server does not know the command %q; is it an older version?", command)
 }

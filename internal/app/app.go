@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
@@ -22,6 +24,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/job"
+	"github.com/guildhall-dev/guildhall/internal/mail"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/organization"
@@ -54,6 +57,7 @@ type App struct {
 	Roles         *role.Service
 	Invitations   *invitation.Service
 	Jobs          *job.Queue
+	Mail          *mail.Outbox
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
@@ -159,15 +163,16 @@ func (a *App) build(o Options) {
 	a.Authorizer = authz.New(a.DB)
 	a.resolver = object.NewResolver(a.DB)
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
+	a.Mail = mail.New(a.DB, a.Jobs, seal.NewKeeper(a.master), authz.System("letters"), a.Log, a.mailSettings())
 	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer, a.Settings.SessionLife)
-	a.Members = member.NewService(a.DB)
+	a.Members = member.NewService(a.DB, a.Mail)
 	a.Tokens = apitoken.NewService(a.DB)
 	a.Projects = project.NewService(a.DB)
-	a.Organizations = organization.NewService(a.DB, a.Jobs, a.plans, a.Members, organization.Settings{
+	a.Organizations = organization.NewService(a.DB, a.Jobs, a.plans, a.Members, a.Mail, organization.Settings{
 		MaxPerUser: a.Settings.MaxOrganizationsPerUser, SupportEmail: a.Settings.SupportEmail, Grace: a.Settings.DeletionGrace,
 	})
 	a.Roles = role.NewService(a.DB)
-	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Settings.InvitationLife)
+	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members)
 }
 
@@ -182,15 +187,17 @@ func (a *App) issuer(ctx context.Context) error {
 		url = known
 	}
 	a.signer.SetIssuer(url)
+	a.Mail.SetPublicURL(url)
 	return err
 }
 
 // serverAt builds what answers requests, for a public URL.
 func (a *App) serverAt(publicURL string) *httpd.Server {
+	a.Mail.SetPublicURL(publicURL)
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Access: access.NewService(a.DB, a.resolver.Find),
-		Retention: a.Organizations.Retention,
+		Retention: a.Organizations.Retention, Metrics: []prometheus.Collector{a.Mail.Metrics()},
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
 }
 

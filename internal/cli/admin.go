@@ -17,12 +17,20 @@ type adminCommands struct {
 	User         userCommands       `cmd:"" help:"People."`
 	AccessToken  accessTokenCommand `cmd:"" help:"Print a short-lived access token of a person."`
 	Organization organizationAdmin  `cmd:"" help:"Organizations."`
+	Mail         mailCommands       `cmd:"" help:"Letters."`
 }
 
-// operated is what every command of the operator takes.
-type operated struct {
+// stored is what every command takes that works on the data.
+type stored struct {
 	config.Storage `embed:"" group:"Storage"`
 	JSON           bool `name:"json" help:"Print one JSON object."`
+}
+
+// operated is what every command of the operator takes. A running server sends with
+// its own settings of mail.
+type operated struct {
+	stored
+	config.Mail `embed:""`
 }
 
 // operatorDeadline bounds a command of the operator.
@@ -31,7 +39,7 @@ const operatorDeadline = 2 * time.Minute
 func (c operated) do(o output, command string, in, out any, words func() string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), operatorDeadline)
 	defer cancel()
-	if err := app.Operate(ctx, c.Storage, command, in, out); err != nil {
+	if err := app.Operate(ctx, c.Storage, c.Mail, command, in, out); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -113,7 +121,7 @@ type auditCommands struct {
 	Verify verifyCommand `cmd:"" help:"Check that no event was altered, removed, moved or inserted. Exit 0: none; exit 1: the first bad event is named."`
 }
 
-type verifyCommand struct{ operated }
+type verifyCommand struct{ stored }
 
 // verdict is what --json prints.
 type verdict struct {

@@ -69,6 +69,8 @@ func (s Storage) DatabaseFile() string { return filepath.Join(s.Data, "guildhall
 
 // Server is how the server behaves.
 type Server struct {
+	Mail `embed:""`
+
 	Listen                  string        `help:"Address to listen on; :8080 for all interfaces." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	PublicURL               string        `help:"Address under which clients reach the server, for links. Default: http:// and the listen address." placeholder:"URL"`
 	LogFormat               string        `help:"text for people, json for machines." enum:"text,json" default:"text"`
@@ -94,7 +96,7 @@ func Defaults() Server {
 
 // Check tells what is wrong with the settings.
 func (s Server) Check() error {
-	var wrong []error
+	wrong := []error{s.Mail.Check()}
 	if s.PublicURL != "" {
 		u, err := url.Parse(s.PublicURL)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/guildhall-dev/guildhall/internal/access"
@@ -52,6 +53,7 @@ type Services struct {
 	Invitations   *invitation.Service
 	Access        *access.Service
 	Retention     activity.Retention
+	Metrics       []prometheus.Collector // the services' own
 }
 
 // Server answers requests.
@@ -73,6 +75,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 	account.Pages(pages, s.Accounts)
 	invitation.Pages(pages, s.Invitations)
 	m := newMetrics()
+	m.registry.MustRegister(s.Metrics...)
 	mux.HandleFunc("GET /healthz", server.healthz)
 	mux.HandleFunc("GET /readyz", server.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
