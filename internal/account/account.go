@@ -132,8 +132,8 @@ func (h holder) Actor() authn.Actor { return h.actor }
 // password" and "disabled" are one answer, and take the same time.
 func (s *Service) SignIn(ctx context.Context, pass authz.Pass, email, password string) (Account, Access, error) {
 	client := pass.Actor().Client
-	key := client.Address + "|" + authn.Key(email)
-	if err := s.address.Try(client.Address); err != nil {
+	key := client.Network() + "|" + authn.Key(email)
+	if err := s.address.Try(client.Network()); err != nil {
 		return Account{}, Access{}, err
 	}
 	if err := s.pair.Try(key); err != nil {

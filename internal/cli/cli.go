@@ -135,9 +135,22 @@ func (f fileResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 		}
 	}
 	if value, ok := f[flag.Name]; ok {
-		return fmt.Sprint(value), nil
+		return text(value), nil
 	}
 	return nil, nil //nolint:nilnil // the same
+}
+
+// text is a value of the file as the flag takes it: a list with commas.
+func text(value any) string {
+	list, ok := value.([]any)
+	if !ok {
+		return fmt.Sprint(value)
+	}
+	parts := make([]string, len(list))
+	for i, part := range list {
+		parts[i] = fmt.Sprint(part)
+	}
+	return strings.Join(parts, ",")
 }
 
 // release is set when a release is built: -ldflags "-X …/internal/cli.release=1.0.0".
