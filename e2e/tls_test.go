@@ -1,53 +1,17 @@
 package e2e_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-)
 
-// issue writes a certificate for 127.0.0.1 with its key into a directory.
-func issue(t *testing.T, dir, name string, until time.Time) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: until,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for file, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
-}
+	"github.com/guildhall-dev/guildhall/internal/certificate/certificatetest"
+)
 
 // shown asks over TLS and tells whose certificate the server showed.
 func shown(c *http.Client, url string) (string, error) {
@@ -71,7 +35,7 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "sqlite")
 	dir := t.TempDir()
-	cert, key := issue(t, dir, "one", time.Now().Add(24*time.Hour))
+	cert, key := certificatetest.Files(t, dir, "one", time.Now().Add(24*time.Hour))
 	s := p.serve(t, "--tls-cert="+cert, "--tls-key="+key)
 	if !strings.HasPrefix(s.URL, "https://") {
 		t.Fatalf("it says that it listens on %s", s.URL)
@@ -83,7 +47,7 @@ func TestTLS(t *testing.T) {
 	if got, err := shown(open, s.URL); err != nil || got != "one" {
 		t.Fatalf("%q, %v", got, err)
 	}
-	issue(t, dir, "two", time.Now().Add(24*time.Hour))
+	certificatetest.Files(t, dir, "two", time.Now().Add(24*time.Hour))
 	if err := s.process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +66,7 @@ func TestTLS(t *testing.T) {
 	finish(t, s)
 
 	other := t.TempDir()
-	expired, expiredKey := issue(t, other, "old", time.Now().Add(-time.Hour))
+	expired, expiredKey := certificatetest.Files(t, other, "old", time.Now().Add(-time.Hour))
 	for name, c := range map[string]struct {
 		args []string
 		want string

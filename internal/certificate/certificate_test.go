@@ -3,16 +3,9 @@ package certificate_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +15,7 @@ import (
 	"time"
 
 	"github.com/guildhall-dev/guildhall/internal/certificate"
+	"github.com/guildhall-dev/guildhall/internal/certificate/certificatetest"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 )
 
@@ -35,37 +29,11 @@ func newFiles(t *testing.T) files {
 	return files{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
 }
 
-// issue makes a certificate for 127.0.0.1 with a name of its own.
-func issue(t *testing.T, name string, from, until time.Time) (cert, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: until, DNSNames: []string{"guildhall.test"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
-}
-
-func write(t *testing.T, name string, text []byte) {
-	t.Helper()
-	if err := os.WriteFile(name, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestLoad(t *testing.T) {
-	good, goodKey := issue(t, "good", epoch.Add(-time.Hour), epoch.Add(time.Hour))
-	_, otherKey := issue(t, "other", epoch.Add(-time.Hour), epoch.Add(time.Hour))
-	old, oldKey := issue(t, "old", epoch.Add(-2*time.Hour), epoch.Add(-time.Hour))
-	early, earlyKey := issue(t, "early", epoch.Add(time.Hour), epoch.Add(2*time.Hour))
+	good, goodKey := certificatetest.Issue(t, "good", epoch.Add(-time.Hour), epoch.Add(time.Hour))
+	_, otherKey := certificatetest.Issue(t, "other", epoch.Add(-time.Hour), epoch.Add(time.Hour))
+	old, oldKey := certificatetest.Issue(t, "old", epoch.Add(-2*time.Hour), epoch.Add(-time.Hour))
+	early, earlyKey := certificatetest.Issue(t, "early", epoch.Add(time.Hour), epoch.Add(2*time.Hour))
 	for name, c := range map[string]struct {
 		cert, key []byte // nil for no file
 		want      string // a part of the error; empty for none
@@ -81,10 +49,10 @@ func TestLoad(t *testing.T) {
 	} {
 		f := newFiles(t)
 		if c.cert != nil {
-			write(t, f.cert, c.cert)
+			certificatetest.Write(t, f.cert, c.cert)
 		}
 		if c.key != nil {
-			write(t, f.key, c.key)
+			certificatetest.Write(t, f.key, c.key)
 		}
 		_, err := certificate.Load(f.cert, f.key, epoch)
 		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
@@ -115,11 +83,11 @@ func newClient() *http.Client {
 // files that are not good, or only half there, change nothing.
 func TestRenewal(t *testing.T) {
 	f := newFiles(t)
-	one, oneKey := issue(t, "one", epoch.Add(-time.Hour), epoch.Add(time.Hour))
-	two, twoKey := issue(t, "two", epoch.Add(-time.Hour), epoch.Add(time.Hour))
-	old, oldKey := issue(t, "old", epoch.Add(-2*time.Hour), epoch.Add(-time.Hour))
-	write(t, f.cert, one)
-	write(t, f.key, oneKey)
+	one, oneKey := certificatetest.Issue(t, "one", epoch.Add(-time.Hour), epoch.Add(time.Hour))
+	two, twoKey := certificatetest.Issue(t, "two", epoch.Add(-time.Hour), epoch.Add(time.Hour))
+	old, oldKey := certificatetest.Issue(t, "old", epoch.Add(-2*time.Hour), epoch.Add(-time.Hour))
+	certificatetest.Write(t, f.cert, one)
+	certificatetest.Write(t, f.key, oneKey)
 	k, err := certificate.Open(f.cert, f.key, clock.NewManual(epoch))
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +113,7 @@ func TestRenewal(t *testing.T) {
 		t.Fatalf("%s over %s", got, protocol)
 	}
 	refresh("")
-	write(t, f.cert, append(two, '\n')) // another length, whatever the clock of the file system
+	certificatetest.Write(t, f.cert, append(two, '\n')) // another length, whatever the clock of the file system
 	refresh("do not make a pair")
 	refresh("") // said once
 	if got, _ := name(t, newClient(), url); got != "one" {
@@ -155,7 +123,7 @@ func TestRenewal(t *testing.T) {
 		t.Fatal(err)
 	}
 	refresh("read the TLS key")
-	write(t, f.key, twoKey)
+	certificatetest.Write(t, f.key, twoKey)
 	refresh("was renewed")
 	if got, _ := name(t, newClient(), url); got != "two" {
 		t.Errorf("a new connection sees %s", got)
@@ -163,8 +131,8 @@ func TestRenewal(t *testing.T) {
 	if got, _ := name(t, open, url); got != "one" {
 		t.Errorf("the open connection was cut: it sees %s", got)
 	}
-	write(t, f.cert, append(old, '\n', '\n'))
-	write(t, f.key, append(oldKey, '\n', '\n'))
+	certificatetest.Write(t, f.cert, append(old, '\n', '\n'))
+	certificatetest.Write(t, f.key, append(oldKey, '\n', '\n'))
 	if err := k.Reload(); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("an expired pair: %v", err)
 	}
@@ -190,9 +158,9 @@ func TestReminder(t *testing.T) {
 		want bool
 	}{{13 * 24 * time.Hour, true}, {15 * 24 * time.Hour, false}} {
 		f := newFiles(t)
-		cert, key := issue(t, "soon", epoch.Add(-time.Hour), epoch.Add(c.left))
-		write(t, f.cert, cert)
-		write(t, f.key, key)
+		cert, key := certificatetest.Issue(t, "soon", epoch.Add(-time.Hour), epoch.Add(c.left))
+		certificatetest.Write(t, f.cert, cert)
+		certificatetest.Write(t, f.key, key)
 		k, err := certificate.Open(f.cert, f.key, clock.NewManual(epoch))
 		if err != nil {
 			t.Fatal(err)

@@ -28,6 +28,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Start the server."`
 	Admin   adminCommands  `cmd:"" help:"The operator's commands; they work beside a running server and without one."`
 	Audit   auditCommands  `cmd:"" help:"The record of what happened."`
+	Doctor  doctorCommand  `cmd:"" help:"Look at the installation, and say what is wrong with it and what to do."`
 	Setting configCommands `cmd:"" name:"config" help:"The settings of the server."`
 	Openapi openapiCommand `cmd:"" help:"Print the API's description (OpenAPI 3.0)."`
 	Version versionCommand `cmd:"" help:"Print the version."`
