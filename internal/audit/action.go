@@ -14,6 +14,8 @@ const (
 	OrganizationDelete  Action = "organization.delete"
 	OrganizationRestore Action = "organization.restore"
 	OrganizationPurge   Action = "organization.purge"
+	OrganizationPlan    Action = "organization.plan"
+	RestrictionChange   Action = "organization.restrict" // set, or lifted
 	MemberAdd           Action = "member.add"
 	MemberRole          Action = "member.role"
 	MemberRemove        Action = "member.remove"
@@ -35,6 +37,9 @@ const (
 	AccountCreate       Action = "account.create"
 	AccountUpdate       Action = "account.update"
 	AccountSignIn       Action = "account.sign_in"
+	AccountDisable      Action = "account.disable"
+	AccountEnable       Action = "account.enable"
+	AccountLimit        Action = "account.limit"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -51,6 +56,8 @@ var wires = map[Action]Wire{
 	OrganizationDelete:  {"DELETE", "ORGANIZATION", "", true},
 	OrganizationRestore: {"UPDATE", "ORGANIZATION", "", true},
 	OrganizationPurge:   {"DELETE", "ORGANIZATION", "", true},
+	OrganizationPlan:    {"UPDATE", "ORGANIZATION", "PLAN", false},
+	RestrictionChange:   {"UPDATE", "ORGANIZATION", "BILLING_INFO", false},
 	MemberAdd:           {"CREATE", "MEMBERS_AND_ROLES", "", true},
 	MemberRole:          {"UPDATE", "MEMBERS_AND_ROLES", "MEMBER_ROLE", true},
 	MemberRemove:        {"DELETE", "MEMBERS_AND_ROLES", "", true},
@@ -72,6 +79,9 @@ var wires = map[Action]Wire{
 	AccountCreate:       {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+	AccountDisable:      {"UPDATE", "MEMBERS_AND_ROLES", "", false}, // the account's own head starts a new generation
+	AccountEnable:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.
