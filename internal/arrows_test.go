@@ -30,7 +30,7 @@ app      ->     httpd feature console config object route audit authz authn seal
 doctor   ->                           config              audit authz       seal          store fault id clock certificate
 httpd    ->           feature console        object route audit authz authn seal plan job store fault id clock
 feature  ->                   console        object route audit authz authn seal plan job store fault id clock
-console  ->                                                                                     fault id clock
+console  ->                          route          authz authn                          store fault id clock
 config   ->                                                                      plan           fault id clock
 object   ->                                               audit authz authn seal          store fault id clock
 route    ->                                                     authz authn               store fault id clock

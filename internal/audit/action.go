@@ -40,6 +40,7 @@ const (
 	AccountDisable      Action = "account.disable"
 	AccountEnable       Action = "account.enable"
 	AccountLimit        Action = "account.limit"
+	AccountSignOut      Action = "account.sign_out"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -82,6 +83,7 @@ var wires = map[Action]Wire{
 	AccountDisable:      {"UPDATE", "MEMBERS_AND_ROLES", "", false}, // the account's own head starts a new generation
 	AccountEnable:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

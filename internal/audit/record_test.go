@@ -79,7 +79,7 @@ const (
 )
 
 // steps are the changes that the product makes, in an order in which they can happen.
-var steps = slices.Concat(beginning, people, ending)
+var steps = slices.Concat(beginning, people, operating, ending)
 
 var beginning = []step{
 	{audit.AccountCreate, func(t *testing.T, w *world) change {
@@ -96,6 +96,14 @@ var beginning = []step{
 		return change{
 			stream: store.Server, actor: person(w.jane), client: client(terraform, "TERRAFORM_PROVIDER"),
 			target: audit.Reference{ID: string(w.jane.ID), Name: w.jane.Email},
+		}
+	}},
+	{audit.AccountSignOut, func(t *testing.T, w *world) change {
+		laptop := *w.jane
+		laptop.Credential = w.secrets[len(w.secrets)-1]
+		with(&laptop, cli).Post(t, "/auth/sign-out", nil).Must(t, 204)
+		return change{
+			stream: store.Server, actor: person(w.jane), client: client(cli, "CLI"), target: audit.Reference{ID: string(w.jane.ID), Name: w.jane.Email},
 		}
 	}},
 	{audit.AccountUpdate, func(t *testing.T, w *world) change {
