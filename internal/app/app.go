@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
@@ -59,7 +60,9 @@ type App struct {
 	// KeyCreated is the path of the master key, where this start made it.
 	KeyCreated string
 
-	master   *seal.Master
+	ring     *seal.Ring
+	keys     store.Keys
+	rotating sync.Mutex
 	plans    *plan.Catalogue
 	signer   *authn.Signer
 	resolver *object.Resolver
@@ -130,31 +133,45 @@ func (a *App) open(ctx context.Context, c clock.Clock) error {
 // bindKey loads the master key, or makes it for a database that has none yet; a
 // database that was sealed with another key is refused.
 func (a *App) bindKey(ctx context.Context) error {
-	var err error
-	a.master, err = seal.LoadMaster(a.Storage.MasterKeyFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		bound, askErr := seal.Bound(a.DB.Reader(ctx))
-		if askErr != nil {
-			return askErr
+	file := a.Storage.MasterKeyFile
+	bound, err := seal.Bound(a.DB.Reader(ctx))
+	if err != nil {
+		return err
+	}
+	if seal.Interrupted(file, bound) {
+		if _, err := seal.SettleFiles(file, bound); err != nil {
+			a.Log.Warn("the new master key's file could not be put into its place", slog.Any("error", err))
+		} else {
+			a.Log.Info("a rotation of the master key that was cut off is finished", slog.String("file", file))
 		}
+	}
+	master, err := seal.Find(file, bound)
+	if errors.Is(err, fs.ErrNotExist) {
 		if bound != "" {
 			return fault.New(fault.MasterKeyMismatch, "The master key file %s is missing, and this database was sealed with a key (fingerprint %s). Put the key back, or name it with --master-key-file.",
-				a.Storage.MasterKeyFile, bound)
+				file, bound)
 		}
 		var created bool
-		if a.master, created, err = seal.LoadOrCreateMaster(a.Storage.MasterKeyFile); created {
-			a.KeyCreated = a.Storage.MasterKeyFile
+		if master, created, err = seal.LoadOrCreateMaster(file); created {
+			a.KeyCreated = file
 		}
 	}
 	if err != nil {
 		return err
 	}
-	a.DB.UseKeys(seal.StoreKeys(a.master))
-	return store.Do(ctx, a.DB, authz.System("bind the master key"), func(tx *store.Tx) error { return seal.Bind(tx, a.master) })
+	a.ring = seal.NewRing(master, file)
+	if err := store.Do(ctx, a.DB, authz.System("bind the master key"), func(tx *store.Tx) error { return seal.Bind(tx, master) }); err != nil {
+		return err
+	}
+	if a.keys, err = seal.StoreKeys(a.DB.Reader(ctx), a.ring); err != nil {
+		return err
+	}
+	a.DB.UseKeys(a.keys)
+	return nil
 }
 
 func (a *App) build(o Options) {
-	a.signer = authn.NewSigner(a.DB, seal.NewKeeper(a.master), a.Settings.AccessTokenLife)
+	a.signer = authn.NewSigner(a.DB, a.ring.Keeper(), a.Settings.AccessTokenLife)
 	a.Authenticator = authn.NewAuthenticator(a.DB, a.signer)
 	a.Authorizer = authz.New(a.DB)
 	a.resolver = object.NewResolver(a.DB)
@@ -198,7 +215,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 func (a *App) Server(publicURL string) *httpd.Server { return a.serverAt(publicURL) }
 
 // HeadMAC is the key that signs the heads of the chains.
-func (a *App) HeadMAC() []byte { return seal.StoreKeys(a.master).HeadMAC }
+func (a *App) HeadMAC() []byte { return a.keys.HeadMAC }
 
 // Close ends the work in the background and closes the database.
 func (a *App) Close() error {

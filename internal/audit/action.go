@@ -35,6 +35,7 @@ const (
 	AccountCreate       Action = "account.create"
 	AccountUpdate       Action = "account.update"
 	AccountSignIn       Action = "account.sign_in"
+	MasterKeyRotate     Action = "master_key.rotate"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -72,6 +73,7 @@ var wires = map[Action]Wire{
 	AccountCreate:       {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+	MasterKeyRotate:     {"UPDATE", "ORGANIZATION", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

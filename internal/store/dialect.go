@@ -26,6 +26,8 @@ type dialect struct {
 	saveHead   string
 	insertHead string
 	ddl        func(string) string
+	// tables lists the tables of the database that are not the engine's own.
+	tables string
 }
 
 var sqliteDialect = dialect{
@@ -35,7 +37,8 @@ var sqliteDialect = dialect{
 	saveHead: `UPDATE organization_head SET seq = $2, rights_seq = $3, hash = $4, mac = $5 WHERE organization_id = $1`,
 	insertHead: `INSERT INTO organization_head (organization_id, seq, rights_seq, hash, mac, kind, changed)
 		VALUES ($1, $2, $3, $4, $5, $6, 0)`,
-	ddl: func(s string) string { return s },
+	ddl:    func(s string) string { return s },
+	tables: `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`,
 }
 
 var textColumn = regexp.MustCompile(`\bTEXT\b`)
@@ -50,6 +53,8 @@ var postgresDialect = dialect{
 		VALUES ($1, $2, $3, $4, $5, $6, pg_current_xact_id()::text::bigint)`,
 	// Text compares by bytes on both databases, whatever the cluster's locale.
 	ddl: func(s string) string { return textColumn.ReplaceAllString(s, `TEXT COLLATE "C"`) },
+	tables: `SELECT tablename::text FROM pg_catalog.pg_tables
+		WHERE schemaname <> 'information_schema' AND schemaname NOT LIKE 'pg@_%' ESCAPE '@' ORDER BY tablename`,
 }
 
 // changedHeads asks PostgreSQL for the heads written by transactions that were
