@@ -17,6 +17,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/backup"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/fault"
@@ -39,6 +40,11 @@ type Options struct {
 	Clock  clock.Clock
 	Hasher *authn.Hasher
 	Log    *slog.Logger
+	// Program names this build in the backups that it makes.
+	Program string
+	// AsItIs refuses a database that would have to be migrated: nodes of an older
+	// version may be using it.
+	AsItIs bool
 }
 
 // App is an opened Guildhall: the database and every service, not yet serving.
@@ -55,10 +61,13 @@ type App struct {
 	Roles         *role.Service
 	Invitations   *invitation.Service
 	Jobs          *job.Queue
+	Backups       *backup.Schedule
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
 	KeyCreated string
+	// BackupMade is the path of the backup that this start made before a migration.
+	BackupMade string
 
 	ring     *seal.Ring
 	keys     store.Keys
@@ -91,7 +100,7 @@ func Open(ctx context.Context, storage config.Storage, settings config.Server, o
 	if a.plans, err = plan.Load(settings.PlansFile); err != nil {
 		return nil, err
 	}
-	if err := a.open(ctx, o.Clock); err != nil {
+	if err := a.open(ctx, o); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	a.build(o)
@@ -104,7 +113,17 @@ func Open(ctx context.Context, storage config.Storage, settings config.Server, o
 	return a, nil
 }
 
-func (a *App) open(ctx context.Context, c clock.Clock) error {
+func (a *App) open(ctx context.Context, o Options) error {
+	if err := a.openDatabase(ctx, o.Clock); err != nil {
+		return err
+	}
+	if err := a.migrate(ctx, o); err != nil {
+		return err
+	}
+	return a.bindKey(ctx)
+}
+
+func (a *App) openDatabase(ctx context.Context, c clock.Clock) error {
 	o := store.Options{URL: string(a.Storage.DatabaseURL), Clock: c, Log: a.Log}
 	if a.Storage.Embedded() {
 		if err := os.MkdirAll(a.Storage.Data, 0o700); err != nil {
@@ -122,12 +141,8 @@ func (a *App) open(ctx context.Context, c clock.Clock) error {
 	var err error
 	if a.DB, err = store.Open(ctx, o); err != nil {
 		a.DB = nil
-		return err
 	}
-	if err := a.DB.Migrate(ctx); err != nil {
-		return err
-	}
-	return a.bindKey(ctx)
+	return err
 }
 
 // bindKey loads the master key, or makes it for a database that has none yet; a
@@ -185,6 +200,7 @@ func (a *App) build(o Options) {
 	})
 	a.Roles = role.NewService(a.DB)
 	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Settings.InvitationLife)
+	a.Backups = a.schedule(o.Program)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members)
 }
 
@@ -207,7 +223,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Access: access.NewService(a.DB, a.resolver.Find),
-		Retention: a.Organizations.Retention,
+		Retention: a.Organizations.Retention, Fit: a.fit, Collectors: a.Backups.Collectors(),
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
 }
 

@@ -164,7 +164,9 @@ func ask(ctx context.Context, data, command string, text []byte, out any) (bool,
 }
 
 func operateDirectly(ctx context.Context, storage config.Storage, command string, text []byte, out any) (err error) {
-	a, err := Open(ctx, storage, config.Defaults(), Options{})
+	// The command says itself what it did; the log is for what goes wrong beside it.
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a, err := Open(ctx, storage, config.Defaults(), Options{Log: log, AsItIs: true})
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	work.Go(func() { a.maintain(background) })
+	work.Go(func() { a.Backups.Serve(background) })
 	if a.Storage.Embedded() {
 		control, err := a.listenControl()
 		if err != nil {

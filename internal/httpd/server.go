@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/guildhall-dev/guildhall/internal/access"
@@ -50,6 +51,11 @@ type Services struct {
 	Invitations   *invitation.Service
 	Access        *access.Service
 	Retention     activity.Retention
+	// Fit tells why this node should get no requests though its database answers;
+	// empty where it should.
+	Fit func(ctx context.Context) string
+	// Collectors are further things for /metrics.
+	Collectors []prometheus.Collector
 }
 
 // Server answers requests.
@@ -57,6 +63,7 @@ type Server struct {
 	handler http.Handler
 	router  *route.Router
 	db      *store.DB
+	fit     func(ctx context.Context) string
 	// stopping makes /readyz say no, so that a load balancer looks elsewhere.
 	stopping atomic.Bool
 }
@@ -64,12 +71,13 @@ type Server struct {
 // New makes the server. publicURL stands in links.
 func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 	mux := http.NewServeMux()
-	server := &Server{db: s.DB}
+	server := &Server{db: s.DB, fit: s.Fit}
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL)
 	account.Pages(mux, s.Accounts, server.router, publicURL)
 	invitation.Pages(mux, s.Invitations, publicURL)
 	m := newMetrics()
+	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)
 	mux.HandleFunc("GET /readyz", server.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
@@ -137,6 +145,12 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if err := s.db.Ping(ctx); err != nil {
 		answer(w, http.StatusServiceUnavailable, "unavailable", "the database does not answer")
 		return
+	}
+	if s.fit != nil {
+		if reason := s.fit(ctx); reason != "" {
+			answer(w, http.StatusServiceUnavailable, "unavailable", reason)
+			return
+		}
 	}
 	answer(w, http.StatusOK, "ready", "")
 }
