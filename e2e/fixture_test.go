@@ -75,7 +75,7 @@ func TestMakeFixture(t *testing.T) {
 
 func keep(t *testing.T, path string, text []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, text, 0o644); err != nil { //nolint:gosec // it belongs to the repository
+	if err := os.WriteFile(path, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,6 +32,10 @@ import (
 //	api STATUS METHOD PATH [BODY]   asks the server as the holder of $TOKEN
 //	await STATUS METHOD PATH        asks until the server answers so
 //	sql STATEMENT         changes the database behind Guildhall's back
+//	another NAME          puts the flag that names a further, empty database into a variable
+//	metric NAME PATTERN   waits until the running server shows the metric with such a value
+//	mode FILE MODE        a file's rights must be these
+//	cut FILE N            shortens a file by N bytes
 func TestScripts(t *testing.T) {
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -66,6 +71,7 @@ func TestScripts(t *testing.T) {
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"keys": keys, "take": take, "serve": serve, "shutdown": shutdown, "output": printed, "api": api, "await": await, "sql": runSQL,
+					"another": another(t), "mode": mode, "metric": metric, "cut": cut,
 				},
 			})
 		})
@@ -195,6 +201,56 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return err
 	}))
+}
+
+func another(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 1 {
+			ts.Fatalf("usage: another NAME")
+		}
+		flag := "--data=" + ts.MkAbs("data of "+args[0])
+		if storyOf(ts).url != "" {
+			flag = "--database-url=" + storetest.Shared(t).Empty(t)
+		}
+		ts.Setenv(args[0], flag)
+	}
+}
+
+func metric(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: metric NAME PATTERN")
+	}
+	pattern, err := regexp.Compile("(?m)^" + regexp.QuoteMeta(args[0]) + " " + args[1] + "$")
+	ts.Check(err)
+	ts.Check(until(func() error {
+		r, err := client{url: ts.Getenv("URL")}.try("GET", "/metrics", nil)
+		if err == nil && !pattern.Match(r.body) {
+			err = fmt.Errorf("no %s in the metrics", pattern)
+		}
+		return err
+	}))
+}
+
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode FILE MODE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := info.Mode().String(); got != args[1] {
+		ts.Fatalf("%s is %s", args[0], got)
+	}
+}
+
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut FILE N")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()-n))
 }
 
 func runSQL(ts *testscript.TestScript, neg bool, args []string) {

@@ -194,6 +194,13 @@ func Migrate(ctx context.Context, storage config.Storage, settings config.Backup
 	}
 	err = a.migrate(ctx, o)
 	m.Backup, m.Done = a.BackupMade, err == nil
+	if err != nil {
+		return m, err
+	}
+	bound, err := seal.Bound(a.DB.Reader(ctx))
+	if err == nil && bound != "" { // what a start does before it serves
+		err = a.bindKey(ctx)
+	}
 	return m, err
 }
 

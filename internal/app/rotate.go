@@ -55,8 +55,14 @@ func (a *App) rotateKeys(ctx context.Context, _ struct{}) (RotateAnswer, error) 
 	if err != nil {
 		return RotateAnswer{}, err
 	}
+	total, err := seal.CountKeys(a.DB.Reader(ctx))
+	if err != nil {
+		return RotateAnswer{}, err
+	}
 	done := 0
-	for {
+	// No longer than that: somebody who rotates to another key at the same time undoes
+	// it, and step 3 does what is left. Who comes there second is refused.
+	for done <= 2*total {
 		n, err := store.Write(ctx, a.DB, operator(), func(tx *store.Tx) (int, error) { return seal.PrepareRotation(tx, a.ring, next) })
 		if err != nil {
 			return RotateAnswer{}, err

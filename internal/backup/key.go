@@ -55,7 +55,9 @@ func (w *WrappedKey) box(passphrase string) *seal.Box {
 	return seal.NewBox(argon2.IDKey([]byte(passphrase), w.Salt, w.Time, w.MemoryKiB, w.Threads, 32))
 }
 
-func (*WrappedKey) place(fingerprint string) []byte { return []byte("master key in a backup\x00" + fingerprint) }
+func (*WrappedKey) place(fingerprint string) []byte {
+	return []byte("master key in a backup\x00" + fingerprint)
+}
 
 func (w *WrappedKey) unwrap(passphrase, fingerprint string) (*seal.Master, error) {
 	if w.Time < 1 || w.Time > maxTime || w.MemoryKiB < 8 || w.MemoryKiB > maxMemory || w.Threads < 1 || len(w.Salt) < 8 {

@@ -134,7 +134,10 @@ func copyData(ctx context.Context, from Source, data string, m *Manifest) error 
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	return errors.Join(copyFrom(ctx, from, db, data, m), db.Close())
+}
+
+func copyFrom(ctx context.Context, from Source, db *store.DB, data string, m *Manifest) error {
 	if err := facts(ctx, db, m); err != nil {
 		return err
 	}

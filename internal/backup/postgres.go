@@ -21,12 +21,15 @@ func (e *ErrNoTools) Error() string {
 	return e.Program + " of PostgreSQL is neither in PATH nor in /usr/lib/postgresql: install PostgreSQL's client programs (postgresql-client), of the server's version or newer"
 }
 
+// installed is where packages put PostgreSQL's programs, a directory a version.
+var installed = "/usr/lib/postgresql"
+
 // tool finds a program of PostgreSQL, the newest where there are several.
 func tool(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
 	}
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	found, err := filepath.Glob(filepath.Join(installed, "*", "bin", name))
 	if err != nil || len(found) == 0 {
 		return "", &ErrNoTools{name}
 	}
@@ -78,7 +81,7 @@ func runTool(ctx context.Context, address, name string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, program, append(args, "--dbname="+public)...) //nolint:gosec // the program's name is ours, the address the operator's
+	cmd := exec.CommandContext(ctx, program, append(args, "--dbname="+public)...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GUILDHALL_") })
 	if password != "" {
 		cmd.Env = append(cmd.Env, "PGPASSWORD="+password)

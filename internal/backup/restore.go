@@ -71,7 +71,7 @@ func keep(key *seal.Master, file string) error {
 	return nil
 }
 
-func restoreSQLite(ctx context.Context, a *Archive, path string, keepKey func() error) error {
+func restoreSQLite(ctx context.Context, a *Archive, path string, keepKey func() error) (err error) {
 	dir := filepath.Dir(path)
 	left, _ := filepath.Glob(filepath.Join(dir, restoring+"*"))
 	for _, old := range left {
@@ -83,7 +83,7 @@ func restoreSQLite(ctx context.Context, a *Archive, path string, keepKey func() 
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	data := filepath.Join(work, content[SQLite])
 	if err := a.Extract(data); err != nil {
 		return err
@@ -101,7 +101,7 @@ func restoreSQLite(ctx context.Context, a *Archive, path string, keepKey func() 
 	return syncDirectory(dir)
 }
 
-func restorePostgres(ctx context.Context, a *Archive, address string, keepKey func() error) error {
+func restorePostgres(ctx context.Context, a *Archive, address string, keepKey func() error) (err error) {
 	db, err := Source{URL: address}.open(ctx)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func restorePostgres(ctx context.Context, a *Archive, address string, keepKey fu
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	data := filepath.Join(work, content[PostgreSQL])
 	if err := a.Extract(data); err != nil {
 		return err
@@ -131,19 +131,22 @@ func restorePostgres(ctx context.Context, a *Archive, address string, keepKey fu
 	return a.holds(ctx, Source{URL: address})
 }
 
-// holds tells whether a database is what the manifest says.
+// holds tells whether a database is what the manifest of its backup says.
 func (a *Archive) holds(ctx context.Context, s Source) error {
 	db, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	return errors.Join(a.Manifest.holds(ctx, db), db.Close())
+}
+
+func (m Manifest) holds(ctx context.Context, db *store.DB) error {
 	var is Manifest
 	if err := facts(ctx, db, &is); err != nil {
 		return fmt.Errorf("the backup is damaged: %w", err)
 	}
-	if is.Schema != a.Schema || is.KeyFingerprint != a.KeyFingerprint {
-		return fmt.Errorf("the backup is damaged: it says schema %d and key %s, and holds schema %d and key %s", a.Schema, a.KeyFingerprint, is.Schema, is.KeyFingerprint)
+	if is.Schema != m.Schema || is.KeyFingerprint != m.KeyFingerprint {
+		return fmt.Errorf("the backup is damaged: it says schema %d and key %s, and holds schema %d and key %s", m.Schema, m.KeyFingerprint, is.Schema, is.KeyFingerprint)
 	}
 	return nil
 }

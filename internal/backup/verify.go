@@ -40,12 +40,8 @@ func Verify(ctx context.Context, a *Archive, key *seal.Master, address string, s
 }
 
 func (v *Verified) check(ctx context.Context, db *store.DB, key *seal.Master, sealed []seal.Fields) error {
-	schema, err := db.Schema(ctx)
-	if err != nil {
+	if err := v.holds(ctx, db); err != nil {
 		return err
-	}
-	if schema != v.Schema {
-		return fmt.Errorf("the manifest says schema %d, the database %d", v.Schema, schema)
 	}
 	if err := db.Migrate(ctx); err != nil {
 		return err
@@ -53,6 +49,7 @@ func (v *Verified) check(ctx context.Context, db *store.DB, key *seal.Master, se
 	if err := store.Do(ctx, db, authz.System("verify a backup"), func(tx *store.Tx) error { return seal.Bind(tx, key) }); err != nil {
 		return err
 	}
+	var err error
 	q, ring := db.Reader(ctx), seal.NewRing(key, "")
 	keys, err := seal.StoreKeys(q, ring)
 	if err != nil {

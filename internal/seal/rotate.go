@@ -24,6 +24,11 @@ func scanSealedKey(s store.Scan) (k sealedKey, err error) {
 	return k, s(&k.id, &k.organization, &k.wrapped, &k.master)
 }
 
+// CountKeys tells how many data keys there are.
+func CountKeys(q store.Querier) (int, error) {
+	return store.Value[int](q, `SELECT COUNT(*) FROM data_key`)
+}
+
 // PrepareRotation wraps some data keys by the next master key as well, and tells how
 // many; none are left to do at 0. Nobody reads what it writes before Rotate.
 func PrepareRotation(tx *store.Tx, r *Ring, next *Master) (int, error) {

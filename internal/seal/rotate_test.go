@@ -2,12 +2,15 @@ package seal_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
+	"github.com/guildhall-dev/guildhall/internal/audit"
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
@@ -182,4 +185,58 @@ func TestRingFinds(t *testing.T) {
 			t.Errorf("%s: %v, %v, %v", path, err, statErr, info)
 		}
 	}
+}
+
+// TestDirectKeys: a database from before schema 3 has heads and answers under keys of
+// the master key itself. Once bound they are under others, and what was altered by then
+// is still found.
+func TestDirectKeys(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		m := bound(t, s)
+		jane := s.Person(t, "jane@example.com")
+		organization := jane.Organization(t, "Acme")
+		other := jane.Organization(t, "Other Works")
+		jane.With("Idempotency-Key", "once").Post(t, "/organization/"+string(organization)+"/project", map[string]any{"name": "Web"}).Must(t, 200)
+		q := s.DB.Reader(t.Context())
+		now, err := seal.StoreKeys(q, seal.NewRing(m, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		direct := store.Keys{HeadMAC: m.Derive("event heads"), Answers: seal.NewBox(m.Derive("kept answers"))}
+		if err := write(t, s, func(tx *store.Tx) error { return store.Rekey(tx, now, direct) }); err != nil {
+			t.Fatal(err)
+		}
+		change(t, s, `DELETE FROM data_key WHERE organization_id = 'store'`)
+		change(t, s, `UPDATE data_key SET master = ''`)
+		if _, err := audit.Verify(q, direct.HeadMAC); err != nil {
+			t.Fatalf("as it was before: %v", err)
+		}
+		change(t, s, `UPDATE organization_head SET rights_seq = rights_seq + 1 WHERE organization_id = $1`, string(other))
+		for range 2 {
+			if err := write(t, s, func(tx *store.Tx) error { return seal.Bind(tx, m) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after, err := seal.StoreKeys(q, seal.NewRing(m, ""))
+		if err != nil || bytes.Equal(after.HeadMAC, direct.HeadMAC) {
+			t.Fatalf("the master key still signs: %v", err)
+		}
+		var bad *audit.BadEvent
+		if _, err := audit.Verify(q, after.HeadMAC); !errors.As(err, &bad) || bad.Stream != string(other) {
+			t.Errorf("what was altered before: %v", err)
+		}
+		change(t, s, `UPDATE organization_head SET rights_seq = rights_seq - 1 WHERE organization_id = $1`, string(other))
+		if _, err := audit.Verify(q, direct.HeadMAC); err == nil {
+			t.Error("the heads verify with the key before")
+		}
+		if n, err := store.OpenAnswers(q, after); n != 1 || err != nil {
+			t.Errorf("%d kept answers open, %v", n, err)
+		}
+		if _, err := store.OpenAnswers(q, direct); err == nil {
+			t.Error("a kept answer opens with the key before")
+		}
+		if o, err := seal.Verify(t.Context(), s.DB, seal.NewRing(m, ""), authn.SealedKeys); err != nil || o.DataKeys != 2 || o.Fields != 1 {
+			t.Errorf("%+v, %v", o, err)
+		}
+	})
 }
