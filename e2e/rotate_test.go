@@ -179,7 +179,7 @@ func TestRotateManyNodes(t *testing.T) {
 	files := map[string]string{"told": filepath.Join(p.home, "told.key"), "forgotten": filepath.Join(p.home, "forgotten.key")}
 	nodes := map[string]client{}
 	for name, file := range files {
-		copyFile(t, p.key(), file)
+		bring(t, p.key(), file)
 		s := p.serve(t, "--master-key-file="+file)
 		nodes[name] = client{url: s.URL, credential: made["access_token"]}
 	}
@@ -191,7 +191,7 @@ func TestRotateManyNodes(t *testing.T) {
 		// What it has opened before it goes on with; its events are chained rightly.
 		c.do(t, 200, "POST", path, map[string]string{"name": "by the node " + name})
 	}
-	copyFile(t, p.key(), files["told"]+seal.NextSuffix)
+	bring(t, p.key(), files["told"]+seal.NextSuffix)
 	nodes["told"].do(t, 200, "GET", "/readyz", nil)
 	nodes["forgotten"].do(t, 503, "GET", "/readyz", nil)
 	if n := p.whole(t); n != 2 {

@@ -25,9 +25,9 @@ func past(t *testing.T, version, engine string) (place, fixture) {
 		t.Fatal(err)
 	}
 	p := newPlace(t, engine)
-	copyFile(t, filepath.Join(dir, engine+".key"), p.key())
+	bring(t, filepath.Join(dir, engine+".key"), p.key())
 	if engine == "sqlite" {
-		copyFile(t, filepath.Join(dir, "guildhall.db"), p.sqlite())
+		bring(t, filepath.Join(dir, "guildhall.db"), p.sqlite())
 		return p, f
 	}
 	text, err = os.ReadFile(filepath.Join(dir, "postgres.sql"))
@@ -38,7 +38,7 @@ func past(t *testing.T, version, engine string) (place, fixture) {
 	return p, f
 }
 
-func copyFile(t *testing.T, from, to string) {
+func bring(t *testing.T, from, to string) {
 	t.Helper()
 	text, err := os.ReadFile(from)
 	if err == nil {
@@ -181,7 +181,7 @@ func TestNoBackupNoMigration(t *testing.T) {
 			t.Parallel()
 			p, f := past(t, versions(t)[0], engine)
 			occupied := filepath.Join(p.home, "occupied")
-			copyFile(t, p.key(), occupied) // a file where the directory should be
+			bring(t, p.key(), occupied) // a file where the directory should be
 			for _, command := range []string{"serve", "migrate"} {
 				o := p.run(t, command, "--backup-dir="+occupied)
 				if o.code != 1 || !strings.Contains(o.err, "--no-backup-before-migration") {

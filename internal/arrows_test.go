@@ -29,7 +29,7 @@ cli      -> app httpd feature console config object route audit authz authn seal
 app      ->     httpd feature console config object route audit authz authn seal plan job store fault id clock
 httpd    ->           feature console        object route audit authz authn seal plan job store fault id clock
 feature  ->                   console        object route audit authz authn seal plan job store fault id clock
-console  ->                                                                                     fault id clock
+console  ->                          route          authz authn                          store fault id clock
 config   ->                                                                      plan           fault id clock
 object   ->                                               audit authz authn seal          store fault id clock
 route    ->                                                     authz authn               store fault id clock

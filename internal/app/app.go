@@ -191,7 +191,7 @@ func (a *App) build(o Options) {
 	a.Authorizer = authz.New(a.DB)
 	a.resolver = object.NewResolver(a.DB)
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
-	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer)
+	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer, a.Settings.SessionLife)
 	a.Members = member.NewService(a.DB)
 	a.Tokens = apitoken.NewService(a.DB)
 	a.Projects = project.NewService(a.DB)

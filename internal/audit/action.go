@@ -36,6 +36,7 @@ const (
 	AccountUpdate       Action = "account.update"
 	AccountSignIn       Action = "account.sign_in"
 	MasterKeyRotate     Action = "master_key.rotate"
+	AccountSignOut      Action = "account.sign_out"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -74,6 +75,7 @@ var wires = map[Action]Wire{
 	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
 	MasterKeyRotate:     {"UPDATE", "ORGANIZATION", "", false},
+	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

@@ -52,7 +52,7 @@ func Bind(tx *store.Tx, m *Master) error {
 	return store.Rekey(tx, directKeys(m), storeKeys(key))
 }
 
-// directKeys are the store's keys as databases before schema 3 had them.
+// directKeys are the store's keys as databases had them before there was such a key.
 func directKeys(m *Master) store.Keys {
 	return store.Keys{HeadMAC: m.Derive("event heads"), Answers: NewBox(m.Derive("kept answers"))}
 }

@@ -187,7 +187,7 @@ func TestRingFinds(t *testing.T) {
 	}
 }
 
-// TestDirectKeys: a database from before schema 3 has heads and answers under keys of
+// TestDirectKeys: a database of an earlier schema has heads and answers under keys of
 // the master key itself. Once bound they are under others, and what was altered by then
 // is still found.
 func TestDirectKeys(t *testing.T) {
