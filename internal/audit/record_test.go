@@ -79,7 +79,7 @@ const (
 )
 
 // steps are the changes that the product makes, in an order in which they can happen.
-var steps = slices.Concat(beginning, people, operating, ending)
+var steps = slices.Concat(beginning, people, operating, ending, rotation)
 
 var beginning = []step{
 	{audit.AccountCreate, func(t *testing.T, w *world) change {
