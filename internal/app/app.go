@@ -156,7 +156,7 @@ func (a *App) bindKey(ctx context.Context) error {
 func (a *App) build(o Options) {
 	a.signer = authn.NewSigner(a.DB, seal.NewKeeper(a.master), a.Settings.AccessTokenLife)
 	a.Authenticator = authn.NewAuthenticator(a.DB, a.signer)
-	a.Authorizer = authz.New(a.DB)
+	a.Authorizer = authz.New(a.DB, organization.Beside)
 	a.resolver = object.NewResolver(a.DB)
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
 	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer)

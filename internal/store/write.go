@@ -168,9 +168,8 @@ func answerOnce[T any](tx *Tx, i *Idempotency, fn func(tx *Tx) (T, error)) (T, e
 	if err != nil {
 		return zero, fmt.Errorf("keep the answer: %w", err)
 	}
-	_, err = tx.exec(`UPDATE idempotency SET answer = $3 WHERE actor_id = $1 AND idempotency_key = $2`,
+	return answer, tx.send(`UPDATE idempotency SET answer = $3 WHERE actor_id = $1 AND idempotency_key = $2`,
 		i.Actor, i.Key, tx.db.keys.Answers.Seal(text, i.additional()))
-	return answer, err
 }
 
 func openKept[T any](db *DB, i *Idempotency, k kept) (T, error) {
