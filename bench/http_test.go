@@ -66,8 +66,16 @@ func (s *server) head(out []byte, by person) []byte {
 // create appends a request for a new organization; the people take turns.
 func (s *server) create(out []byte) []byte {
 	n := s.created.Add(1)
-	body := newOrganization(n)
-	out = s.head(append(out, "POST /organization"...), s.people[n%int64(len(s.people))])
+	return s.post(out, "/organization", s.people[n%int64(len(s.people))], newOrganization(n))
+}
+
+// ask appends an authorised GET, post a POST.
+func (s *server) ask(out []byte, path string, by person) []byte {
+	return append(s.head(append(append(out, "GET "...), path...), by), '\r', '\n')
+}
+
+func (s *server) post(out []byte, path string, by person, body string) []byte {
+	out = s.head(append(append(out, "POST "...), path...), by)
 	return fmt.Appendf(out, "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
@@ -98,6 +106,18 @@ func BenchmarkHTTP(b *testing.B) {
 					})
 				}
 			}
+			for _, o := range s.others() {
+				b.Run(o.name, func(b *testing.B) { s.measure(b, o) })
+			}
+			var pages []other
+			b.Run("events", func(b *testing.B) {
+				if pages == nil { // it is called once more for each length
+					pages = s.pages(b)
+				}
+				for _, o := range pages {
+					b.Run(o.name, func(b *testing.B) { s.measure(b, o) })
+				}
+			})
 		})
 	}
 }

@@ -28,8 +28,9 @@ type key struct {
 
 // line is a row of a table of single figures.
 type line struct {
-	name   string
-	sample sample
+	name        string
+	sample      sample
+	connections int // where it was said
 }
 
 // found gathers what was measured. The testing package runs a benchmark several
@@ -39,6 +40,7 @@ type found struct {
 	rows     []key
 	contests map[key]contest
 	parts    []line
+	others   []line
 	starts   []line
 	disk     string
 }
@@ -63,19 +65,23 @@ func (f *found) contest(b *testing.B, k key, c contest) {
 	}
 }
 
-// part keeps what a step of a request costs; started, how long a start takes.
-func (f *found) part(name string, s sample)    { f.parts = f.put(f.parts, name, s) }
-func (f *found) started(name string, s sample) { f.starts = f.put(f.starts, name, s) }
+// part keeps what a step of a request costs; other, what a request does; started,
+// how long a start takes, and how much memory it has taken by then.
+func (f *found) part(name string, s sample) { f.put(&f.parts, line{name, s, 0}) }
+func (f *found) other(name string, o other, s sample) {
+	f.put(&f.others, line{name + ", " + o.name, s, o.connections})
+}
+func (f *found) started(name string, s sample) { f.put(&f.starts, line{name, s, 0}) }
 
-func (f *found) put(lines []line, name string, s sample) []line {
+func (f *found) put(lines *[]line, l line) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i := slices.IndexFunc(lines, func(l line) bool { return l.name == name })
+	i := slices.IndexFunc(*lines, func(old line) bool { return old.name == l.name })
 	if i < 0 {
-		return append(lines, line{name, s})
+		*lines = append(*lines, l)
+		return
 	}
-	lines[i].sample = s
-	return lines
+	(*lines)[i] = l
 }
 
 func (f *found) print(w io.Writer) {
@@ -84,8 +90,10 @@ func (f *found) print(w io.Writer) {
 	}
 	f.reads(w)
 	f.creations(w)
+	f.requests(w)
 	f.lines(w, "step", f.parts)
-	f.lines(w, "start", f.starts)
+	f.startUps(w)
+	f.limits(w)
 }
 
 func (f *found) reads(w io.Writer) {
@@ -114,6 +122,24 @@ func (f *found) creations(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s| %s | %d | %.0f | %.0f | **%.2f** | %s | %.0f | %.0f |\n", title, names[k.engine], k.connections,
 			c.rate(0), c.rate(1), c.ratio(1), grouped, c.total(0).cpuMicros(), c.total(0).allocs())
+		title = ""
+	}
+}
+
+func (f *found) requests(w io.Writer) {
+	title := "\n| request | connections | requests/s | ms | CPU ms | allocations |\n|---|--:|--:|--:|--:|--:|\n"
+	for _, l := range f.others {
+		each := float64(l.connections) / l.sample.rate() * 1000
+		fmt.Fprintf(w, "%s| %s | %d | %.0f | %.2f | %.2f | %.0f |\n", title, l.name, l.connections, l.sample.rate(), each, l.sample.cpuMicros()/1000, l.sample.allocs())
+		title = ""
+	}
+}
+
+func (f *found) startUps(w io.Writer) {
+	title := "\n| start | until it is ready | CPU | memory, idle |\n|---|--:|--:|--:|\n"
+	for _, l := range f.starts {
+		n := time.Duration(l.sample.requests)
+		fmt.Fprintf(w, "%s| %s | %s | %s | %.0f MiB |\n", title, l.name, short(l.sample.elapsed/n), short(l.sample.cpu/n), float64(l.sample.resident)/(1<<20))
 		title = ""
 	}
 }
