@@ -140,12 +140,12 @@ func (h *history) questions(tb testing.TB, s *server) []question {
 	return []question{
 		{"page 1", ""},
 		{"page 1,000", "&continueToken=" + h.page(tb, s, 1000, 20)},
-		{"of one event type", "&eventType=CREATE"},
+		{"of one event type of two", "&eventType=CREATE"},
 		{"of one project of 200", "&serviceProjectId=" + h.projects[3].ID},
 		{"of one target of 200", "&targetType=PROJECT&targetId=" + h.projects[3].ID},
 		{"by an actor of 1 in 20,000", "&triggeredBy=" + url.QueryEscape(rareActor)},
 		{"in one hour, half-way", fmt.Sprintf("&fromTimestamp=%d&toTimestamp=%d", middle, middle+3600)},
-		{"of a kind that never was", "&targetType=CLUSTER"},
+		{"of a kind that never was here", "&eventType=ACCEPT"},
 	}
 }
 
