@@ -154,7 +154,8 @@ func (a *App) bindKey(ctx context.Context) error {
 }
 
 func (a *App) build(o Options) {
-	a.signer = authn.NewSigner(a.DB, seal.NewKeeper(a.master), a.Settings.AccessTokenLife)
+	keeper := seal.NewKeeper(a.master)
+	a.signer = authn.NewSigner(a.DB, keeper, a.Settings.AccessTokenLife)
 	a.Authenticator = authn.NewAuthenticator(a.DB, a.signer)
 	a.Authorizer = authz.New(a.DB, organization.Beside)
 	a.resolver = object.NewResolver(a.DB)
@@ -168,7 +169,7 @@ func (a *App) build(o Options) {
 	})
 	a.Roles = role.NewService(a.DB)
 	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Settings.InvitationLife)
-	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members)
+	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, keeper)
 }
 
 // publicURLSetting remembers the server's address, so that tokens made by a command

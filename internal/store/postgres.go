@@ -158,6 +158,9 @@ func (g *gate) close() {
 }
 
 func (db *DB) writePostgres(ctx context.Context, body func(*Tx) error) error {
+	if nested() {
+		return errNested
+	}
 	if err := db.gate.enter(); err != nil {
 		return err
 	}

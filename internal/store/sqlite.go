@@ -126,11 +126,13 @@ func (q *writeQueue) submit(ctx context.Context, body func(*Tx) error) error {
 		q.mu.Unlock()
 		return err
 	}
-	q.queue = append(q.queue, w)
 	lead := !q.running
-	if lead {
-		q.running = true
+	if !lead && nested() {
+		q.mu.Unlock()
+		return errNested
 	}
+	q.queue = append(q.queue, w)
+	q.running = true
 	q.mu.Unlock()
 	if lead {
 		q.turn()
