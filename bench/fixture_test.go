@@ -75,6 +75,7 @@ type server struct {
 	size    size
 	invited []invited
 	raw     *sql.DB // the server's database
+	reads   *sql.DB // the same, for as many readers as the server has
 	bare    *sql.DB // an empty one with the same schema
 
 	created, read, sent, accepted atomic.Int64
@@ -156,7 +157,11 @@ func start(tb testing.TB, engine string, n size) *server {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &server{App: a, engine: engine, size: n, raw: open(tb, ours)}
+	s := &server{App: a, engine: engine, size: n, raw: open(tb, ours), reads: open(tb, ours)}
+	if engine == "sqlite" {
+		s.reads.SetMaxOpenConns(8)
+		s.reads.SetMaxIdleConns(8)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ready, stopped := make(chan string, 1), make(chan error, 1)
 	go func() { stopped <- a.Serve(ctx, io.Discard, func(url string) { ready <- url }) }()

@@ -3,6 +3,8 @@ package bench_test
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,10 +21,10 @@ type limit struct {
 
 var limits = []limit{
 	{"sqlite", "hot", 1, "of a bare handler", 0.60},
-	{"sqlite", "cold", 1, "of a bare handler", 0.35},
+	{"sqlite", cold, 1, "of a bare handler", 0.35},
 	{"sqlite", create, 2, "of grouped bare transactions", 0.35},
 	{"postgres", "hot", 1, "of a bare handler", 0.60},
-	{"postgres", "cold", 1, "of a bare handler", 0.35},
+	{"postgres", cold, 1, "of a bare handler", 0.35},
 	{"postgres", create, 1, "of bare transactions", 0.60},
 }
 
@@ -70,5 +72,33 @@ func TestLimits(t *testing.T) {
 		if subjects := scenarios[i].subjects(t, start(t, l.engine, tiny), 1); len(subjects) <= l.of {
 			t.Errorf("%+v: it is compared with %d others only", l, len(subjects)-1)
 		}
+	}
+}
+
+// TestDocument holds that the document has one place for the tables, and that they
+// are put there and nowhere else.
+func TestDocument(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "performance.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), heading); n != 1 {
+		t.Fatalf("docs/performance.md has the heading %q %d times", heading, n)
+	}
+	path := filepath.Join(t.TempDir(), "copy.md")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	prose, _, _ := strings.Cut(string(text), heading)
+	for _, tables := range []string{heading + "\n\nold\n", heading + "\n\nnew\n"} {
+		if err := replaceTables(path, tables); err != nil {
+			t.Fatal(err)
+		}
+		if now, err := os.ReadFile(path); err != nil || string(now) != prose+tables {
+			t.Errorf("the document became %q, %v", now, err)
+		}
+	}
+	if err := replaceTables(path, ""); err == nil {
+		t.Error("nothing was measured, and the document lost its tables")
 	}
 }
