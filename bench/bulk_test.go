@@ -56,6 +56,7 @@ func (s *server) bulkLite(ctx context.Context, table string, columns []string, n
 		if err != nil {
 			return err
 		}
+		defer many.Close()
 		for i := from; i < min(n, from+rowsTogether); {
 			rows := min(rowsEach, n-i)
 			var args []any

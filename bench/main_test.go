@@ -46,7 +46,7 @@ func replaceTables(path, tables string) error {
 	if !found || !strings.HasPrefix(tables, heading) {
 		return fmt.Errorf("%s has no heading %q, or nothing was measured", path, heading)
 	}
-	return os.WriteFile(path, []byte(before+tables), 0o644) //nolint:gosec // a document
+	return os.WriteFile(path, []byte(before+tables), 0o644)
 }
 
 // key names a row of a comparison.

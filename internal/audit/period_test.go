@@ -19,7 +19,7 @@ import (
 // clocks went back now and then, and compares with what is there.
 func TestPages(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		random := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // chosen, so that it fails again
+		random := rand.New(rand.NewPCG(7, 7)) // chosen, so that it fails again
 		stream := string(s.Person(t, "jane@example.com").Organization(t, "Acme"))
 		var things []audit.Reference
 		for i := range 4 {
