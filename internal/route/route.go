@@ -283,9 +283,7 @@ func (r *Router) idempotency(hc huma.Context, pass authz.Pass, key string) (*sto
 		return nil, checks.Err()
 	}
 	request, _ := humago.Unwrap(hc)
-	if err := hc.SetReadDeadline(time.Now().Add(bodyTime)); err != nil {
-		return nil, err
-	}
+	_ = hc.SetReadDeadline(time.Now().Add(bodyTime)) // what is no connection has none
 	body, err := io.ReadAll(io.LimitReader(request.Body, MaxBody+1))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, fault.New(fault.Malformed, lateBody).Because(err)
