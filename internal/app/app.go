@@ -199,12 +199,13 @@ func (a *App) bindKey(ctx context.Context) error {
 }
 
 func (a *App) build(o Options) {
-	a.signer = authn.NewSigner(a.DB, a.ring.Keeper(), a.Settings.AccessTokenLife)
+	keeper := a.ring.Keeper()
+	a.signer = authn.NewSigner(a.DB, keeper, a.Settings.AccessTokenLife)
 	a.Authenticator = authn.NewAuthenticator(a.DB, a.signer)
-	a.Authorizer = authz.New(a.DB)
+	a.Authorizer = authz.New(a.DB, organization.Beside)
 	a.resolver = object.NewResolver(a.DB)
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
-	a.Mail = mail.New(a.DB, a.Jobs, a.ring.Keeper(), authz.System("letters"), a.Log, a.mailSettings())
+	a.Mail = mail.New(a.DB, a.Jobs, keeper, authz.System("letters"), a.Log, a.mailSettings())
 	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer, a.Settings.SessionLife)
 	a.Members = member.NewService(a.DB, a.Mail)
 	a.Tokens = apitoken.NewService(a.DB)
@@ -215,7 +216,7 @@ func (a *App) build(o Options) {
 	a.Roles = role.NewService(a.DB)
 	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
 	a.Backups = a.schedule(o.Program)
-	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members)
+	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, keeper)
 }
 
 // publicURLSetting remembers the server's address, so that tokens made by a command

@@ -109,8 +109,17 @@ func (k *Keeper) current(tx *store.Tx, organization string) (string, *Box, error
 	return keyID, NewBox(key), err
 }
 
-// Purge forgets an organization's data keys: what they sealed cannot be read again.
-func Purge(tx *store.Tx, organization id.Organization) error {
-	_, err := tx.Exec(`DELETE FROM data_key WHERE organization_id = $1`, organization)
-	return err
+// Purge forgets an organization's data keys, also those in memory: what they sealed
+// cannot be read again.
+func (k *Keeper) Purge(tx *store.Tx, organization id.Organization) error {
+	keys, err := store.All(tx, `SELECT id FROM data_key WHERE organization_id = $1`, func(s store.Scan) (key string, err error) { return key, s(&key) }, organization)
+	if err != nil {
+		return err
+	}
+	tx.AfterCommit(func() {
+		for _, key := range keys {
+			k.boxes.Remove(key)
+		}
+	})
+	return tx.Send(`DELETE FROM data_key WHERE organization_id = $1`, organization)
 }

@@ -266,7 +266,7 @@ func TestPurge(t *testing.T) {
 		gone, kept := sealAt(t, s, k, home, "gone"), sealAt(t, s, k, other, "kept")
 		err := store.Do(t.Context(), s.DB, authz.System("test"), func(tx *store.Tx) error {
 			tx.Unaudited("a test")
-			return seal.Purge(tx, id.Organization(home.organization))
+			return k.Purge(tx, id.Organization(home.organization))
 		})
 		if err != nil || keys(t, s, home.organization) != 0 {
 			t.Fatalf("%v, %d keys left", err, keys(t, s, home.organization))
@@ -350,4 +350,31 @@ func TestNothingInTheFile(t *testing.T) {
 	if sealed == 0 {
 		t.Error("the sealed text is not in the files: the search misses them")
 	}
+}
+
+// TestPurged: the data keys of a purged organization are gone from memory as well; a
+// purge that fails takes nothing away.
+func TestPurged(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		k := seal.NewKeeper(bound(t, s))
+		neighbour := place{string(id.New[id.Organization]()), home.object, home.field}
+		text, theirs := sealAt(t, s, k, home, "a password"), sealAt(t, s, k, neighbour, "theirs")
+		opens := func(p place, text string) bool {
+			_, err := openAt(t, s, k, p, text)
+			return err == nil
+		}
+		if !opens(home, text) || !opens(neighbour, theirs) {
+			t.Fatal("what was sealed does not open")
+		}
+		errFails := errors.New("fails")
+		for _, fails := range []error{errFails, nil} {
+			err := store.Do(t.Context(), s.DB, authz.System("test"), func(tx *store.Tx) error {
+				tx.Unaudited("a test")
+				return errors.Join(k.Purge(tx, id.Organization(home.organization)), fails)
+			})
+			if !errors.Is(err, fails) || opens(home, text) != (fails != nil) || !opens(neighbour, theirs) {
+				t.Errorf("the purge ended with %v, opens %t, the neighbour's %t", err, opens(home, text), opens(neighbour, theirs))
+			}
+		}
+	})
 }
