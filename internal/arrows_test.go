@@ -25,7 +25,8 @@ import (
 // has no line of its own, and one feature never imports another. A folder's subfolders count as the folder.
 const arrows = `
 main     -> cli
-cli      -> app httpd feature console config object route audit authz authn seal plan job store fault id clock
+cli      -> demo app httpd feature console config object route audit authz authn seal plan job store fault id clock
+demo     -> app                              config                      authz                         store fault id clock
 app      ->     httpd feature console config object route audit authz authn seal plan job store fault id clock
 httpd    ->           feature console        object route audit authz authn seal plan job store fault id clock
 feature  ->                   console        object route audit authz authn seal plan job store fault id clock
