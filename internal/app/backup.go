@@ -21,7 +21,7 @@ import (
 
 // sealedFields lists everything that is sealed, for who checks that all of it opens.
 // A feature that seals something adds its list; a verification finds what is missing.
-var sealedFields = []seal.Fields{authn.SealedKeys, mail.Sealed}
+var sealedFields = []seal.Fields{authn.SealedKeys, mail.Sealed, sealedDemo}
 
 func source(s config.Storage) backup.Source {
 	if s.Embedded() {

@@ -102,6 +102,12 @@ func (a *App) greet(ctx context.Context, out io.Writer, address, publicURL strin
 	if a.KeyCreated != "" {
 		fmt.Fprintf(out, "A new master key was written to %s. Keep a copy apart from the data: without it no secret can be read again.\n", a.KeyCreated)
 	}
+	if demo, err := a.Demo(ctx); err != nil || demo != nil {
+		if demo != nil {
+			demo.greet(out, publicURL)
+		}
+		return err
+	}
 	token, err := a.Accounts.SetupToken(ctx, authz.System("setup link"))
 	if err != nil || token == "" {
 		return err

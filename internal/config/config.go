@@ -39,8 +39,13 @@ type Storage struct {
 	MasterKeyFile string `help:"File of the master key that seals secrets; made at the first start. Default: the data directory's name with .key behind it." placeholder:"FILE"`
 }
 
+// ForDemo fills in the defaults so that the demo keeps away from other data.
+func (s Storage) ForDemo() (Storage, error) { return s.complete("guildhall-demo") }
+
 // Complete fills in the defaults.
-func (s Storage) Complete() (Storage, error) {
+func (s Storage) Complete() (Storage, error) { return s.complete("guildhall") }
+
+func (s Storage) complete(directory string) (Storage, error) {
 	if s.Data == "" {
 		home := os.Getenv("XDG_DATA_HOME")
 		if home == "" {
@@ -50,7 +55,7 @@ func (s Storage) Complete() (Storage, error) {
 			}
 			home = filepath.Join(user, ".local", "share")
 		}
-		s.Data = filepath.Join(home, "guildhall")
+		s.Data = filepath.Join(home, directory)
 	}
 	var err error
 	if s.Data, err = filepath.Abs(s.Data); err != nil {

@@ -48,6 +48,7 @@ const (
 	SchemaTooNew       Code = "schema_too_new"
 	MasterKeyMismatch  Code = "master_key_mismatch"
 	DataDirectoryInUse Code = "data_directory_in_use"
+	DemoRefused        Code = "demo_refused"
 )
 
 // Entry is what the catalogue says of a code.
@@ -88,6 +89,7 @@ var catalogue = map[Code]Entry{
 	Internal:           {500, "Internal Server Error", "Something went wrong on our side. Please report it with the request id."},
 	SchemaTooNew:       {500, "Internal Server Error", "The database was written by a newer Guildhall."},
 	MasterKeyMismatch:  {500, "Internal Server Error", "The master key is not the one that sealed this database."},
+	DemoRefused:        {500, "Internal Server Error", "The demo needs a database without accounts."},
 	DataDirectoryInUse: {500, "Internal Server Error", "Another Guildhall uses this data directory."},
 }
 
