@@ -10,9 +10,11 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-const tokens = `SELECT t.id, t.organization_id, t.name, t.description, t.role, COALESCE(r.name, t.role), t.hint, t.created_by, a.email, a.first_name, a.last_name,
+const tokens = columns + `WHERE t.organization_id = $1`
+
+const columns = `SELECT t.id, t.organization_id, t.name, t.description, t.role, COALESCE(r.name, t.role), t.hint, t.created_by, a.email, a.first_name, a.last_name,
 	t.created_at, t.updated_at, t.expires_at, t.last_used_at FROM api_token t JOIN account a ON a.id = t.created_by
-	LEFT JOIN role r ON r.id = t.role AND r.organization_id = t.organization_id WHERE t.organization_id = $1`
+	LEFT JOIN role r ON r.id = t.role AND r.organization_id = t.organization_id `
 
 func scan(s store.Scan) (t APIToken, err error) {
 	var first, last string
@@ -24,6 +26,16 @@ func scan(s store.Scan) (t APIToken, err error) {
 
 func list(q store.Querier, organization id.Organization) ([]APIToken, error) {
 	return store.All(q, tokens+` ORDER BY t.id`, scan, organization)
+}
+
+// listOf reads the tokens that a person made, in every organization.
+func listOf(q store.Querier, user id.User) ([]APIToken, error) {
+	return store.All(q, columns+`WHERE t.created_by = $1 ORDER BY t.organization_id, t.id`, scan, user)
+}
+
+func organizationsOf(q store.Querier, user id.User) ([]id.Organization, error) {
+	return store.All(q, `SELECT DISTINCT organization_id FROM api_token WHERE created_by = $1 ORDER BY organization_id`,
+		func(s store.Scan) (o id.Organization, err error) { return o, s(&o) }, user)
 }
 
 func load(q store.Querier, organization id.Organization, token id.Token) (APIToken, error) {

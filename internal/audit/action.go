@@ -35,6 +35,10 @@ const (
 	AccountCreate       Action = "account.create"
 	AccountUpdate       Action = "account.update"
 	AccountSignIn       Action = "account.sign_in"
+	AccountVerify       Action = "account.verify"
+	AccountPassword     Action = "account.password"
+	AccountEmail        Action = "account.email"
+	AccountDelete       Action = "account.delete"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -72,6 +76,10 @@ var wires = map[Action]Wire{
 	AccountCreate:       {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+	AccountVerify:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountPassword:     {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountEmail:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountDelete:       {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

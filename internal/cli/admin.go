@@ -73,7 +73,9 @@ func (c bootstrapCommand) Run(o output) error {
 }
 
 type userCommands struct {
-	Create userCreateCommand `cmd:"" help:"Create a verified person."`
+	Create        userCreateCommand        `cmd:"" help:"Create a verified person."`
+	ResetPassword userResetPasswordCommand `cmd:"" help:"Set a person's password, or print a link with which they choose one within an hour. Their sessions and access tokens end with the change."`
+	ChangeEmail   userChangeEmailCommand   `cmd:"" help:"Give a person another e-mail address, which counts as verified."`
 }
 
 type userCreateCommand struct {

@@ -76,6 +76,7 @@ type Server struct {
 	LogFormat               string        `help:"text for people, json for machines." enum:"text,json" default:"text"`
 	LogLevel                string        `help:"Least important messages to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	AccessTokenLife         time.Duration `help:"How long an access token of a person works; 1m to 24h." default:"1h"`
+	Registration            string        `help:"Who may make an account by themselves: invited (whoever an invitation waits for) or open (anybody)." enum:"invited,open" default:"invited"`
 	MaxOrganizationsPerUser int           `help:"Organizations that one person may belong to." default:"5"`
 	SupportEmail            string        `help:"Address that refusals by a limit name." placeholder:"ADDRESS"`
 	DeletionGrace           time.Duration `help:"How long a deleted organization can be restored." default:"720h"`
@@ -89,6 +90,7 @@ type Server struct {
 func Defaults() Server {
 	return Server{
 		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour,
+		Registration:            "invited",
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
 	}
 }

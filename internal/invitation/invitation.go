@@ -56,17 +56,21 @@ type Members interface {
 	Add(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error
 }
 
+// Mail tells whether the server sends mail.
+type Mail interface{ Enabled() bool }
+
 // Service changes invitations.
 type Service struct {
 	db            *store.DB
 	organizations Organizations
 	members       Members
+	mail          Mail
 	life          time.Duration
 }
 
 // NewService makes the service; an invitation lasts for the given time.
-func NewService(db *store.DB, organizations Organizations, members Members, life time.Duration) *Service {
-	return &Service{db, organizations, members, life}
+func NewService(db *store.DB, organizations Organizations, members Members, mail Mail, life time.Duration) *Service {
+	return &Service{db, organizations, members, mail, life}
 }
 
 // Outcome is what became of one of many addresses: an invitation, or a refusal.

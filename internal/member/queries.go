@@ -29,6 +29,11 @@ func load(q store.Querier, organization id.Organization, user id.User) (Member, 
 	return m, err
 }
 
+func organizationsOf(q store.Querier, user id.User) ([]id.Organization, error) {
+	return store.All(q, `SELECT organization_id FROM member WHERE user_id = $1 ORDER BY organization_id`,
+		func(s store.Scan) (o id.Organization, err error) { return o, s(&o) }, user)
+}
+
 func insert(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
 	_, err := tx.Exec(`INSERT INTO member (organization_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4)`, organization, user, role, tx.Now())
 	return err
