@@ -31,7 +31,7 @@ httpd    ->           feature console        mail object route audit authz authn
 feature  ->                   console        mail object route audit authz authn seal plan job store fault id clock
 console  ->                                                                                     fault id clock
 config   ->                                                                      plan           fault id clock
-mail     ->                                                                 seal      job store fault id clock
+mail     ->                                                           authn seal      job store fault id clock
 object   ->                                               audit authz authn seal          store fault id clock
 route    ->                                                     authz authn               store fault id clock
 audit    ->                                                           authn seal          store fault id clock

@@ -116,8 +116,8 @@ func TestOperatorChangesEmail(t *testing.T) {
 	})
 }
 
-// TestAddresses takes unusual addresses through everything that a letter is sent for.
-func TestAddresses(t *testing.T) {
+// TestLettersToAddresses takes unusual addresses through everything that a letter is sent for.
+func TestLettersToAddresses(t *testing.T) {
 	mailed(t, account.Open, func(t *testing.T, s *apptest.Server, post *mailtest.Server) {
 		long := strings.Repeat("a", 64) + "@" + strings.Repeat(strings.Repeat("b", 47)+".", 3) + strings.Repeat("c", 45)
 		long = long[:min(len(long), 254)]

@@ -50,11 +50,13 @@ func work(t *testing.T, s *apptest.Server) {
 	}
 }
 
-// skip runs what is due and passes over the letters that a test is not about.
+// skip passes over the letters of a test's beginning.
 func skip(t *testing.T, s *apptest.Server, post *mailtest.Server) {
 	t.Helper()
 	work(t, s)
-	post.Skip()
+	for range post.Messages() {
+		post.Next(t)
+	}
 }
 
 // token is the secret of a letter's link, which must lead to a page of this server.
@@ -307,7 +309,6 @@ func TestUnprovedAddress(t *testing.T) {
 			t.Errorf("the outcome is %q", out)
 		}
 		accept(t, s.Again(t, jane), acme, invitation).Must(t, 201)
-		skip(t, s, post)
 		jane.Post(t, "/account/verification", nil).Must(t, 204) // nothing to do
 		work(t, s)
 		post.Nothing(t)

@@ -165,10 +165,10 @@ func (a *App) build(o Options) {
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
 	a.Mail = mail.New(a.DB, a.Jobs, seal.NewKeeper(a.master), authz.System("letters"), a.Log, a.mailSettings())
 	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer)
-	a.Members = member.NewService(a.DB)
+	a.Members = member.NewService(a.DB, a.Mail)
 	a.Tokens = apitoken.NewService(a.DB)
 	a.Projects = project.NewService(a.DB)
-	a.Organizations = organization.NewService(a.DB, a.Jobs, a.plans, a.Members, organization.Settings{
+	a.Organizations = organization.NewService(a.DB, a.Jobs, a.plans, a.Members, a.Mail, organization.Settings{
 		MaxPerUser: a.Settings.MaxOrganizationsPerUser, SupportEmail: a.Settings.SupportEmail, Grace: a.Settings.DeletionGrace,
 	})
 	a.Roles = role.NewService(a.DB)

@@ -68,7 +68,7 @@ func (s *Service) isFor(q store.Querier, i Invitation, actor authn.Actor) (bool,
 		return false, nil
 	}
 	account, _, err := authn.LoadAccount(q, actor.User)
-	return err == nil && (account.VerifiedAt != 0 || !s.mail.Enabled()) && authn.Key(account.Email) == authn.Key(i.Email), err
+	return err == nil && (account.VerifiedAt != 0 || !s.outbox.Enabled()) && authn.Key(account.Email) == authn.Key(i.Email), err
 }
 
 // Accept makes the invited person a member. Whoever signed in with another account

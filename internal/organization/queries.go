@@ -104,6 +104,13 @@ func limitAndCount(tx *store.Tx, user id.User) (limit, count int64, err error) {
 	return limit, count, err
 }
 
+// stewards are the addresses of the owner and the admins of an organization.
+func stewards(q store.Querier, organization id.Organization) ([]string, error) {
+	return store.All(q, `SELECT DISTINCT a.communication_email FROM member m JOIN account a ON a.id = m.user_id
+		WHERE m.organization_id = $1 AND m.role IN ('OWNER', 'ADMIN') AND a.disabled_at = 0 ORDER BY a.communication_email`,
+		func(s store.Scan) (address string, err error) { return address, s(&address) }, organization)
+}
+
 func setDeleted(tx *store.Tx, organization id.Organization, at clock.Time) error {
 	_, err := tx.Exec(`UPDATE organization SET deleted_at = $2, version = version + 1 WHERE id = $1`, organization, at)
 	return err
