@@ -239,7 +239,7 @@ func (s *server) persons(tb testing.TB, n int) []person {
 				if err != nil {
 					return nil, err
 				}
-				access, err := s.Accounts.Access(created)
+				access, err := s.Accounts.Access(created, "")
 				if err != nil {
 					return nil, err
 				}

@@ -49,22 +49,23 @@ type Access struct {
 
 // Service changes accounts and signs people in.
 type Service struct {
-	db      *store.DB
-	hasher  *authn.Hasher
-	signer  *authn.Signer
-	pair    *authn.Limiter // tries for one account from one address
-	address *authn.Limiter // tries from one address
-	letters *authn.Limiter // letters that are asked for to one address
-	visitor *authn.Limiter // letters and accounts that are asked for from one address
+	db          *store.DB
+	hasher      *authn.Hasher
+	signer      *authn.Signer
+	sessionLife time.Duration
+	pair        *authn.Limiter // tries for one account from one address
+	address     *authn.Limiter // tries from one address
+	letters     *authn.Limiter // letters that are asked for to one address
+	visitor     *authn.Limiter // letters and accounts that are asked for from one address
 
 	near         Neighbours
 	registration Registration
 }
 
-// NewService makes the service.
-func NewService(db *store.DB, c clock.Clock, hasher *authn.Hasher, signer *authn.Signer) *Service {
+// NewService makes the service; a browser's session lasts for the given time.
+func NewService(db *store.DB, c clock.Clock, hasher *authn.Hasher, signer *authn.Signer, sessionLife time.Duration) *Service {
 	return &Service{
-		db: db, hasher: hasher, signer: signer,
+		db: db, hasher: hasher, signer: signer, sessionLife: sessionLife,
 		pair:    authn.NewLimiter(c, 10, 30*time.Second),
 		address: authn.NewLimiter(c, 100, time.Second),
 		letters: authn.NewLimiter(c, 5, 5*time.Minute),
@@ -144,39 +145,22 @@ type holder struct{ actor authn.Actor }
 
 func (h holder) Actor() authn.Actor { return h.actor }
 
-// SignIn checks an e-mail address and a password. "No such account", "wrong
-// password" and "disabled" are one answer, and take the same time.
-func (s *Service) SignIn(ctx context.Context, pass authz.Pass, email, password string) (Account, Access, error) {
+// SignIn checks an e-mail address and a password and opens a session. "No such
+// account", "wrong password" and "disabled" are one answer, and take the same time.
+func (s *Service) SignIn(ctx context.Context, pass authz.Pass, email, password string, kind SessionKind) (Account, Opened, error) {
 	client := pass.Actor().Client
-	key := client.Address + "|" + authn.Key(email)
-	if err := s.address.Try(client.Address); err != nil {
-		return Account{}, Access{}, err
+	a, err := s.checkPassword(ctx, client, email, password)
+	if err != nil {
+		return Account{}, Opened{}, err
 	}
-	if err := s.pair.Try(key); err != nil {
-		return Account{}, Access{}, err
-	}
-	a, hash, err := findByEmail(s.db.Reader(ctx), email)
-	if err != nil && !errors.Is(err, store.ErrNone) {
-		return Account{}, Access{}, err
-	}
-	if !s.hasher.Matches(hash, password) || a.DisabledAt != 0 {
-		return Account{}, Access{}, fault.New(fault.BadCredentials, "")
-	}
-	by := holder{authn.Actor{Kind: authn.Person, User: a.ID, Name: a.Email, Client: client}}
-	if err := store.Do(ctx, s.db, pass, func(tx *store.Tx) error {
-		return record(tx, by, audit.AccountSignIn, a, nil, nil)
-	}); err != nil {
-		return Account{}, Access{}, err
-	}
-	s.pair.Forget(key)
-	access, err := s.Access(a)
-	return a, access, err
+	opened, err := s.start(ctx, client, a, kind)
+	return a, opened, err
 }
 
 // Access makes an access token for an account whose owner has proved who they are,
-// or for the operator of the server.
-func (s *Service) Access(a Account) (Access, error) {
-	token, expires, err := s.signer.Sign(s.db.Now(), a.Identity())
+// or for the operator of the server. It ends with its session, where it has one.
+func (s *Service) Access(a Account, session id.Session) (Access, error) {
+	token, expires, err := s.signer.Sign(s.db.Now(), a.Identity(), session)
 	return Access{token, expires}, err
 }
 

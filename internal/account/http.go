@@ -71,9 +71,10 @@ func Register(r *route.Router, s *Service) {
 	}, h.edit)
 	registerSignUp(r, h)
 	registerRegistration(r, h)
+	registerSessions(r, h)
 	route.Register(r, route.Operation{
 		ID: "signIn", Method: http.MethodPost, Path: "/auth/sign-in", Tag: "Sign-in", Summary: "Sign in with e-mail and password", Own: true,
-		Description: "Answers a short-lived access token. A wrong password and an unknown address are one answer; too many attempts are slowed down.",
+		Description: "Answers a short-lived access token, which is a session that can be listed and ended. A wrong password and an unknown address are one answer; too many attempts are slowed down.",
 		Permission:  authz.Public, Scope: route.AccountScope, Refusals: []fault.Code{fault.BadCredentials, fault.TooManyRequests},
 	}, h.signIn)
 	route.Register(r, route.Operation{
@@ -99,7 +100,11 @@ func (h *handlers) edit(ctx context.Context, pass authz.Pass, in *editInput) (ac
 type signInInput struct{ Body signInRequest }
 
 func (h *handlers) signIn(ctx context.Context, pass authz.Pass, in *signInInput) (signInAnswer, error) {
-	_, access, err := h.service.SignIn(ctx, pass, in.Body.Email, in.Body.Password)
+	a, opened, err := h.service.SignIn(ctx, pass, in.Body.Email, in.Body.Password, APISession)
+	if err != nil {
+		return signInAnswer{}, err
+	}
+	access, err := h.service.Access(a, opened.ID)
 	if err != nil {
 		return signInAnswer{}, err
 	}

@@ -5,79 +5,98 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/console"
 	"github.com/guildhall-dev/guildhall/internal/fault"
-	"github.com/guildhall-dev/guildhall/internal/route"
 )
 
 //go:embed pages/*.html
 var pageFiles embed.FS
 
+type pages struct{ service *Service }
+
+// Pages adds the pages of accounts.
+func Pages(p *console.Pages, s *Service) {
+	h := &pages{s}
+	p.Handle("GET /setup", authz.Public, h.setupForm)
+	p.Handle("POST /setup", authz.Public, h.setup)
+	p.Handle("GET /sign-in", authz.Public, h.signInForm)
+	p.Handle("POST /sign-in", authz.Public, h.signIn)
+	p.Handle("POST /sign-out", authz.AccountEdit, h.signOut)
+	p.Handle("GET /console/account/sessions", authz.AccountRead, h.sessions)
+	p.Handle("POST /console/account/sessions/end", authz.AccountEdit, h.endSession)
+}
+
+// emailField and passwordField are in most of the forms.
+func emailField(value string) console.Field {
+	return console.Field{Name: "email", Label: "E-mail address", Type: "email", Value: value, Autocomplete: "username", MaxLength: authn.MaxEmail}
+}
+
+func passwordField() console.Field {
+	return console.Field{Name: "password", Label: "Password", Type: "password", Autocomplete: "current-password", MaxLength: authn.MaxPassword}
+}
+
+func newPasswordField() console.Field {
+	return console.Field{
+		Name: "password", Label: "Password", Type: "password", Autocomplete: "new-password", MinLength: authn.MinPassword, MaxLength: authn.MaxPassword,
+		Help: "At least 8 characters; a few words are better than one.",
+	}
+}
+
 var setupTemplate = console.Parse(pageFiles, "pages/setup.html")
 
+const setupTitle = "Set up Guildhall"
+
 type setupPage struct {
-	title       string
-	Link, Email string
-	Wrong       map[string]string // what is wrong with which field
-	Closed      string
-	Done        bool
-	Token, URL  string
-	Expires     string
+	Form       console.Form
+	Closed     string
+	Done       bool
+	Email      string
+	Token, URL string
+	Expires    string
 }
 
-// maxForm bounds the body of a form.
-const maxForm = 16 << 10
-
-// Pages adds the setup form. publicURL stands in the commands that it shows.
-func Pages(mux *http.ServeMux, s *Service, r *route.Router, publicURL string) {
-	mux.HandleFunc("GET /setup", func(w http.ResponseWriter, req *http.Request) {
-		token := req.URL.Query().Get("token")
-		p := setupPage{title: "Set up Guildhall", Link: token}
-		if err := s.SetupOpen(req.Context(), token); err != nil {
-			p.refused(err)
-		}
-		render(w, req, p)
-	})
-	mux.HandleFunc("POST /setup", func(w http.ResponseWriter, req *http.Request) {
-		req.Body = http.MaxBytesReader(w, req.Body, maxForm)
-		p := setupPage{title: "Set up Guildhall", Link: req.PostFormValue("token"), Email: req.PostFormValue("email"), URL: publicURL}
-		pass, err := r.Admit(req, authz.Public, authz.Scope{})
-		if err != nil {
-			route.WriteProblem(w, req, err)
-			return
-		}
-		a, access, err := s.Setup(req.Context(), pass, p.Link, p.Email, req.PostFormValue("password"))
-		if err != nil {
-			p.refused(err)
-		} else {
-			p.title, p.Done, p.Email, p.Token = "Guildhall is set up", true, a.Email, access.Token
-			p.Expires = access.ExpiresAt.Std().Format("15:04 MST")
-		}
-		render(w, req, p)
-	})
-}
-
-// refused keeps what was typed and says what is wrong, where it is wrong.
-func (p *setupPage) refused(err error) {
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Code != fault.Invalid {
-		p.Closed = fault.From(err).Detail
-		return
-	}
-	p.Wrong = map[string]string{}
-	for _, field := range f.Fields {
-		p.Wrong[field.Field] = field.Message
+func setupForm(link, email string) console.Form {
+	address := emailField(email)
+	address.Focus = true
+	return console.Form{
+		Action: "/setup", Hidden: []console.Hidden{{Name: "token", Value: link}}, Button: "Create the account",
+		Fields: []console.Field{address, newPasswordField()},
 	}
 }
 
-func render(w http.ResponseWriter, r *http.Request, p setupPage) {
-	status := http.StatusOK
+func (h *pages) setupForm(r *console.Request) error {
+	token := r.FormValue("token")
+	if err := h.service.SetupOpen(r.Context(), token); err != nil {
+		return setupClosed(r, err)
+	}
+	return r.Show(setupTemplate, http.StatusOK, setupTitle, setupPage{Form: setupForm(token, "")})
+}
+
+func setupClosed(r *console.Request, err error) error {
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Code != fault.SetupClosed {
+		return err
+	}
+	return r.Show(setupTemplate, e.Status(), setupTitle, setupPage{Closed: e.Detail})
+}
+
+func (h *pages) setup(r *console.Request) error {
+	form := setupForm(r.PostFormValue("token"), r.PostFormValue("email"))
+	a, opened, err := h.service.Setup(r.Context(), r.Pass, r.PostFormValue("token"), r.PostFormValue("email"), r.PostFormValue("password"))
 	switch {
-	case p.Closed != "":
-		status = http.StatusNotFound
-	case p.Wrong != nil:
-		status = http.StatusBadRequest
+	case fault.Has(err, fault.Invalid) && form.Refuse(err):
+		return r.Show(setupTemplate, http.StatusBadRequest, setupTitle, setupPage{Form: form})
+	case err != nil:
+		return setupClosed(r, err)
 	}
-	setupTemplate.Render(w, r, status, p.title, p)
+	access, err := h.service.Access(a, "")
+	if err != nil {
+		return err
+	}
+	r.SetSession(opened.Secret, opened.Life())
+	return r.Show(setupTemplate, http.StatusOK, "Guildhall is set up", setupPage{
+		Done: true, Email: a.Email, Token: access.Token, Expires: access.ExpiresAt.Std().Format("15:04 MST"), URL: r.PublicURL(),
+	})
 }

@@ -119,8 +119,7 @@ func dropProofs(tx *store.Tx, user id.User) error {
 	return err
 }
 
-// DropOldProofs removes the links that are over.
-func (*Service) DropOldProofs(tx *store.Tx) error {
-	_, err := tx.Exec(`DELETE FROM proof WHERE expires_at <= $1`, tx.Now())
+func dropExpiredProofs(tx *store.Tx, now clock.Time) error {
+	_, err := tx.Exec(`DELETE FROM proof WHERE expires_at <= $1`, now)
 	return err
 }

@@ -117,3 +117,41 @@ func setSignUp(tx *store.Tx, a Account, record string) error {
 		a.ID, record, a.FirstName, a.LastName, a.UpdatedAt)
 	return err
 }
+
+func insertSession(tx *store.Tx, s Session, hash []byte, credentials clock.Time) error {
+	_, err := tx.Exec(`INSERT INTO session (id, user_id, secret_hash, kind, credentials, address, user_agent, created_at, last_seen_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)`, s.ID, s.User, hash, s.Kind, credentials, s.Address, s.UserAgent, s.CreatedAt, s.ExpiresAt)
+	return err
+}
+
+func listSessions(q store.Querier, user id.User, now clock.Time) ([]Session, error) {
+	return store.All(q, `SELECT s.id, s.user_id, s.kind, s.address, s.user_agent, s.created_at, s.last_seen_at, s.expires_at
+		FROM session s JOIN account a ON a.id = s.user_id AND a.credentials_changed_at = s.credentials
+		WHERE s.user_id = $1 AND s.expires_at > $2 ORDER BY s.last_seen_at DESC, s.id DESC`,
+		func(scan store.Scan) (s Session, err error) {
+			return s, scan(&s.ID, &s.User, &s.Kind, &s.Address, &s.UserAgent, &s.CreatedAt, &s.LastSeenAt, &s.ExpiresAt)
+		}, user, now)
+}
+
+func removeSession(tx *store.Tx, user id.User, session id.Session) (bool, error) {
+	n, err := tx.Exec(`DELETE FROM session WHERE id = $1 AND user_id = $2`, session, user)
+	return n == 1, err
+}
+
+// removeSessions ends every session of an account but one, which may be none.
+func removeSessions(tx *store.Tx, user id.User, but id.Session) error {
+	_, err := tx.Exec(`DELETE FROM session WHERE user_id = $1 AND id <> $2`, user, but)
+	return err
+}
+
+// dropSessions leaves an account the sessions that last and were used last, at most keep.
+func dropSessions(tx *store.Tx, user id.User, now clock.Time, keep int64) error {
+	_, err := tx.Exec(`DELETE FROM session WHERE user_id = $1 AND (expires_at <= $2 OR id IN (
+		SELECT id FROM session WHERE user_id = $1 ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3))`, user, now, keep)
+	return err
+}
+
+func dropExpiredSessions(tx *store.Tx, now clock.Time) error {
+	_, err := tx.Exec(`DELETE FROM session WHERE expires_at <= $1`, now)
+	return err
+}

@@ -161,7 +161,7 @@ func renewCredentials(tx *store.Tx, a *Account, hash string) error {
 	if err := setCredentials(tx, *a, hash); err != nil {
 		return err
 	}
-	if err := dropProofs(tx, a.ID); err != nil {
+	if err := errors.Join(dropProofs(tx, a.ID), removeSessions(tx, a.ID, "")); err != nil {
 		return err
 	}
 	return tx.Touch(string(a.ID), true)

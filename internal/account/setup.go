@@ -52,15 +52,15 @@ func (s *Service) setupOpen(q store.Querier, token string) error {
 	return err
 }
 
-// Setup makes the first account. The server's head is locked, so of two people with
-// the link only one gets through.
-func (s *Service) Setup(ctx context.Context, pass authz.Pass, token, email, password string) (Account, Access, error) {
+// Setup makes the first account and signs its owner in. The server's head is locked,
+// so of two people with the link only one gets through.
+func (s *Service) Setup(ctx context.Context, pass authz.Pass, token, email, password string) (Account, Opened, error) {
 	if err := s.SetupOpen(ctx, token); err != nil {
-		return Account{}, Access{}, err
+		return Account{}, Opened{}, err
 	}
 	n, err := s.Prepare(email, password)
 	if err != nil {
-		return Account{}, Access{}, err
+		return Account{}, Opened{}, err
 	}
 	a, err := store.Write(ctx, s.db, pass, func(tx *store.Tx) (Account, error) {
 		if err := s.setupOpen(tx, token); err != nil {
@@ -72,8 +72,8 @@ func (s *Service) Setup(ctx context.Context, pass authz.Pass, token, email, pass
 		return s.CreateIn(tx, pass, n)
 	})
 	if err != nil {
-		return a, Access{}, err
+		return a, Opened{}, err
 	}
-	access, err := s.Access(a)
-	return a, access, err
+	opened, err := s.OpenBrowserSession(ctx, pass.Actor().Client, a)
+	return a, opened, err
 }

@@ -134,7 +134,7 @@ func (a *App) bootstrap(ctx context.Context, in BootstrapRequest) (BootstrapAnsw
 	if err != nil {
 		return BootstrapAnswer{}, err
 	}
-	access, err := a.Accounts.Access(m.Account)
+	access, err := a.Accounts.Access(m.Account, "")
 	return BootstrapAnswer{m.Account.ID, m.Organization.ID, token.Secret, access.Token}, err
 }
 
@@ -143,7 +143,7 @@ func (a *App) createUser(ctx context.Context, in Credentials) (UserAnswer, error
 	if err != nil {
 		return UserAnswer{}, err
 	}
-	access, err := a.Accounts.Access(created)
+	access, err := a.Accounts.Access(created, "")
 	return UserAnswer{created.ID, access.Token}, err
 }
 
@@ -152,7 +152,7 @@ func (a *App) accessToken(ctx context.Context, in Credentials) (AccessAnswer, er
 	if err != nil {
 		return AccessAnswer{}, err
 	}
-	access, err := a.Accounts.Access(found)
+	access, err := a.Accounts.Access(found, "")
 	return AccessAnswer{access.Token, access.ExpiresAt.Std()}, err
 }
 

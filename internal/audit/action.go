@@ -39,6 +39,7 @@ const (
 	AccountPassword     Action = "account.password"
 	AccountEmail        Action = "account.email"
 	AccountDelete       Action = "account.delete"
+	AccountSignOut      Action = "account.sign_out"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -80,6 +81,7 @@ var wires = map[Action]Wire{
 	AccountPassword:     {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountEmail:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountDelete:       {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

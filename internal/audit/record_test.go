@@ -98,6 +98,14 @@ var beginning = []step{
 			target: audit.Reference{ID: string(w.jane.ID), Name: w.jane.Email},
 		}
 	}},
+	{audit.AccountSignOut, func(t *testing.T, w *world) change {
+		laptop := *w.jane
+		laptop.Credential = w.secrets[len(w.secrets)-1]
+		with(&laptop, cli).Post(t, "/auth/sign-out", nil).Must(t, 204)
+		return change{
+			stream: store.Server, actor: person(w.jane), client: client(cli, "CLI"), target: audit.Reference{ID: string(w.jane.ID), Name: w.jane.Email},
+		}
+	}},
 	{audit.AccountUpdate, func(t *testing.T, w *world) change {
 		before := w.jane.Get(t, "/account").Must(t, 200).Body
 		r := with(w.jane, cli).Put(t, "/account", map[string]any{"communication_email": "post@example.com"}).Must(t, 200)

@@ -34,9 +34,11 @@ type Actor struct {
 	ExpiresAt clock.Time
 	// Generation is the generation of the account's rights at which it was read.
 	Generation int64
-	// Credentials is when a person's credentials last changed, as the access token says.
+	// Credentials is when a person's credentials last changed, as the access token or the session says.
 	Credentials clock.Time
-	Client      Client
+	// Session is the person's sign-in; empty for an access token that the operator made.
+	Session id.Session
+	Client  Client
 }
 
 // Client is where a request came from.

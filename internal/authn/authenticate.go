@@ -29,6 +29,7 @@ type Authenticator struct {
 	signer   *Signer
 	accounts *store.Cache[id.User, Account]
 	tokens   *store.Cache[string, tokenRow]
+	sessions *store.Cache[string, sessionRow]
 	verified *lru.Cache[string, Claims]
 	used     *usage
 }
@@ -43,6 +44,7 @@ func NewAuthenticator(db *store.DB, signer *Signer) *Authenticator {
 		db: db, signer: signer, verified: verified, used: newUsage(),
 		accounts: store.NewCache[id.User, Account](db.Heads(), 20_000),
 		tokens:   store.NewCache[string, tokenRow](db.Heads(), 20_000),
+		sessions: store.NewCache[string, sessionRow](db.Heads(), 20_000),
 	}
 }
 
@@ -93,9 +95,19 @@ func (a *Authenticator) accessToken(ctx context.Context, token string) (Actor, e
 	if account.DisabledAt != 0 || account.CredentialsChangedAt != claims.Credentials {
 		return Actor{}, fault.New(fault.Unauthenticated, "")
 	}
-	a.used.saw(account.ID, a.db.Now())
+	if claims.Session != "" {
+		if err := a.alive(ctx, account, claims.Session); err != nil {
+			return Actor{}, err
+		}
+	}
+	return a.person(account, claims.Session, expires), nil
+}
+
+// person is the actor of somebody who has proved who they are.
+func (a *Authenticator) person(account Account, session id.Session, expires clock.Time) Actor {
+	a.used.saw(account.ID, session, a.db.Now())
 	return Actor{Kind: Person, User: account.ID, Name: account.Email, ExpiresAt: expires,
-		Generation: account.generation, Credentials: claims.Credentials}, nil
+		Generation: account.generation, Credentials: account.CredentialsChangedAt, Session: session}
 }
 
 // Account gives an account by id; an unknown one is a 401.
@@ -190,7 +202,7 @@ func StillValid(tx *store.Tx, actor Actor) error {
 		return fault.New(fault.Unauthenticated, "")
 	}
 	if actor.Kind != APIToken {
-		return nil
+		return sessionStillThere(tx, actor)
 	}
 	_, err = store.Value[string](tx, `SELECT id FROM api_token WHERE id = $1 AND organization_id = $2 AND (expires_at = 0 OR expires_at > $3)`,
 		actor.Token, actor.Organization, tx.Now())

@@ -39,6 +39,8 @@ type Claims struct {
 	// Credentials is the moment (microseconds) of the account's last change of
 	// credentials; a token from before it is dead.
 	Credentials clock.Time `json:"cred"`
+	// Session is the sign-in that the token belongs to and ends with; empty for one that the operator made.
+	Session id.Session `json:"sid,omitempty"`
 }
 
 // Signer signs and checks access tokens. Its keys are in the database, sealed.
@@ -57,6 +59,9 @@ type Signer struct {
 func NewSigner(db *store.DB, keeper *seal.Keeper, life time.Duration) *Signer {
 	return &Signer{db: db, keeper: keeper, life: life, public: map[string]*ecdsa.PublicKey{}}
 }
+
+// Life is how long an access token works.
+func (s *Signer) Life() time.Duration { return s.life }
 
 // SetIssuer names the server's public URL in the tokens signed from now on.
 func (s *Signer) SetIssuer(url string) {
@@ -145,8 +150,8 @@ func (s *Signer) load(ctx context.Context) error {
 	return nil
 }
 
-// Sign makes an access token for an account.
-func (s *Signer) Sign(now clock.Time, a Account) (token string, expires clock.Time, err error) {
+// Sign makes an access token for an account, as a part of a session where one is named.
+func (s *Signer) Sign(now clock.Time, a Account, session id.Session) (token string, expires clock.Time, err error) {
 	s.mu.RLock()
 	key, issuer := s.current, s.issuer
 	s.mu.RUnlock()
@@ -160,7 +165,7 @@ func (s *Signer) Sign(now clock.Time, a Account) (token string, expires clock.Ti
 			Issuer: issuer, Subject: string(a.ID), Audience: jwt.Audience{audience}, ID: id.New[string](),
 			IssuedAt: jwt.NewNumericDate(now.Std()), Expiry: jwt.NewNumericDate(expires.Std()),
 		},
-		Email: a.Email, Name: a.Name, Credentials: a.CredentialsChangedAt,
+		Email: a.Email, Name: a.Name, Credentials: a.CredentialsChangedAt, Session: session,
 	}).Serialize()
 	return token, expires, err
 }

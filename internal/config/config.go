@@ -77,6 +77,7 @@ type Server struct {
 	LogLevel                string        `help:"Least important messages to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	AccessTokenLife         time.Duration `help:"How long an access token of a person works; 1m to 24h." default:"1h"`
 	Registration            string        `help:"Who may make an account by themselves: invited (whoever an invitation waits for) or open (anybody)." enum:"invited,open" default:"invited"`
+	SessionLife             time.Duration `help:"How long a person stays signed in in a browser; 10m to 8760h." default:"336h"`
 	MaxOrganizationsPerUser int           `help:"Organizations that one person may belong to." default:"5"`
 	SupportEmail            string        `help:"Address that refusals by a limit name." placeholder:"ADDRESS"`
 	DeletionGrace           time.Duration `help:"How long a deleted organization can be restored." default:"720h"`
@@ -89,7 +90,7 @@ type Server struct {
 // Defaults are the settings without any flag.
 func Defaults() Server {
 	return Server{
-		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour,
+		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour, SessionLife: 14 * 24 * time.Hour,
 		Registration:            "invited",
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
 	}
@@ -106,6 +107,9 @@ func (s Server) Check() error {
 	}
 	if s.AccessTokenLife < time.Minute || s.AccessTokenLife > 24*time.Hour {
 		wrong = append(wrong, fmt.Errorf("--access-token-life %s must lie between 1m and 24h", s.AccessTokenLife))
+	}
+	if s.SessionLife < 10*time.Minute || s.SessionLife > 365*24*time.Hour {
+		wrong = append(wrong, fmt.Errorf("--session-life %s must lie between 10m and 8760h", s.SessionLife))
 	}
 	if s.MaxOrganizationsPerUser < 1 {
 		wrong = append(wrong, errors.New("--max-organizations-per-user must be at least 1"))

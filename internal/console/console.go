@@ -19,7 +19,7 @@ type Page struct{ template *template.Template }
 
 // Parse reads a page's template; a broken one does not start.
 func Parse(from fs.FS, name string) Page {
-	t := template.Must(template.ParseFS(files, "pages/layout.html"))
+	t := template.Must(template.ParseFS(files, "pages/layout.html", "pages/form.html"))
 	text, err := fs.ReadFile(from, name)
 	if err != nil {
 		panic(err) // the file is embedded

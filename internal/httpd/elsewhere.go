@@ -2,7 +2,6 @@ package httpd
 
 import (
 	_ "embed"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -107,20 +106,4 @@ func (e *elsewhere) allowed(r *http.Request) []string {
 		}
 	}
 	return list
-}
-
-var welcomePage = template.Must(template.New("welcome").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Guildhall</title>
-<h1>Guildhall is running</h1>
-<p>This is the organization control plane. It has no web console yet; it is used through its HTTP API,
-which <a href="/openapi.json">/openapi.json</a> describes.</p>
-<p>While there is no account, the server prints a setup link when it starts.</p>
-</html>
-`))
-
-// welcome tells somebody who opens the address in a browser where they are.
-func welcome(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = welcomePage.Execute(w, nil) // the client has gone when this fails
 }

@@ -47,6 +47,7 @@ var parameters = map[string]func(t *testing.T, w *world, mode authz.Mode) string
 		return w.owner.Post(t, "/organization/"+string(w.organization)+"/customRole", map[string]any{"name": w.fresh("role")}).Must(t, 201).Text("id")
 	},
 	"inviteId": func(t *testing.T, w *world, _ authz.Mode) string { return w.invite(t, w.guest()) },
+	"sessionId": func(t *testing.T, w *world, _ authz.Mode) string { return w.session(t, w.member(t)) },
 }
 
 // moded are the path parameters of things that have a mode.
@@ -149,6 +150,13 @@ func (w *world) invite(t *testing.T, email string) string {
 	t.Helper()
 	body := map[string]any{"email": email, "role_id": roleID(w.organization, authz.Viewer)}
 	return w.owner.Post(t, "/organization/"+string(w.organization)+"/inviteMember", body).Must(t, 201).Text("id")
+}
+
+// session gives the id of a new session of a person's.
+func (w *world) session(t *testing.T, c *apptest.Caller) string {
+	t.Helper()
+	w.s.Anonymous().Post(t, "/auth/sign-in", map[string]any{"email": c.Email, "password": apptest.Password}).Must(t, 200)
+	return c.Get(t, "/account/sessions").Must(t, 200).Text("results.0.id")
 }
 
 // values makes everything that an operation's path names.

@@ -58,7 +58,7 @@ func TestRepeatedCreation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		access, err := s.Accounts.Access(back)
+		access, err := s.Accounts.Access(back, "")
 		if err != nil {
 			t.Fatal(err)
 		}

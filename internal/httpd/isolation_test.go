@@ -28,6 +28,10 @@ var accountLevel = map[string]struct{ person, token int }{
 	"getUserSignUp":          {200, 403},
 	"createUserSignUp":       {200, 403},
 	"listMyInvitations":      {200, 403},
+	"listMySessions":         {200, 403},
+	"endMySession":           {404, 403},
+	"endMyOtherSessions":     {204, 403},
+	"signOut":                {204, 403},
 	"signIn":                 {200, 200},
 	"getJwks":                {200, 200},
 	// The id of an invitation is a bearer secret, which the exerciser hands to the

@@ -164,6 +164,7 @@ var own = map[string]struct {
 	"getMemberInvitation":    {authz.MemberInvite, 404, "not_found"},
 	"postAcceptInviteMember": {"", 403, "wrong_account"},
 	"declineInviteMember":    {"", 403, "wrong_account"},
+	"endMySession":           {"", 404, "not_found"},
 }
 
 // onlyOwn asks about another's thing, which must be refused, and about the caller's own.
@@ -181,6 +182,8 @@ func (w *world) onlyOwn(t *testing.T, op route.Operation, role authz.RoleName, v
 		w.made++
 		c = w.s.Person(t, fmt.Sprintf("invited%d@%s.example", w.made, w.mark))
 		values["inviteId"] = w.invite(t, c.Email)
+	} else if _, session := values["sessionId"]; session {
+		values["sessionId"] = w.session(t, c)
 	} else {
 		body = map[string]any{"user_id": c.ID}
 	}

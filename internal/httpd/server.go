@@ -20,6 +20,8 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/activity"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
+	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/console"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/organization"
@@ -69,15 +71,16 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 	server := &Server{db: s.DB}
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL)
-	account.Pages(mux, s.Accounts, server.router, publicURL)
-	invitation.Pages(mux, s.Invitations, publicURL)
+	pages := console.NewPages(mux, server.router, publicURL)
+	account.Pages(pages, s.Accounts)
+	invitation.Pages(pages, s.Invitations)
 	m := newMetrics()
 	m.registry.MustRegister(s.Metrics...)
 	mux.HandleFunc("GET /healthz", server.healthz)
 	mux.HandleFunc("GET /readyz", server.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /openapi.json", serveDocument(server.router))
-	mux.HandleFunc("GET /{$}", welcome)
+	pages.Handle("GET /{$}", authz.Public, welcome)
 	mux.Handle("/", newElsewhere(mux))
 	server.handler = chain(mux, log, m)
 	return server

@@ -22,6 +22,8 @@ type (
 	Role string
 	// Event names an event of the activity log.
 	Event string
+	// Session names a sign-in.
+	Session string
 )
 
 // Nil is the id of nothing.

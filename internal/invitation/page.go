@@ -5,10 +5,10 @@ import (
 	"embed"
 	"net/http"
 
+	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/console"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
-	"github.com/guildhall-dev/guildhall/internal/route"
 )
 
 //go:embed pages/*.html
@@ -24,24 +24,20 @@ type invitationPage struct {
 
 // Pages adds the page behind an invitation's link. It works before anybody has signed
 // in: the id in the link is the secret.
-func Pages(mux *http.ServeMux, s *Service, publicURL string) {
-	mux.HandleFunc("GET /accept-invitation", func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		p := invitationPage{URL: publicURL}
-		title, status := "You are invited", http.StatusOK
-		shown, err := s.ByLink(r.Context(), q.Get("organization"), q.Get("inviteToken"), publicURL)
-		switch {
-		case fault.Has(err, fault.NotFound):
-			title, status = "This invitation is gone", http.StatusNotFound
-			p.Closed = fault.From(err).Detail
-		case err != nil:
-			route.WriteProblem(w, r, err)
-			return
-		default:
-			p.Invitation, p.Until = shown, shown.ExpiresAt.Std().Format("2 January 2006, 15:04 MST")
-			title += " to " + shown.OrganizationName
-		}
-		invitationTemplate.Render(w, r, status, title, p)
+func Pages(p *console.Pages, s *Service) {
+	p.Handle("GET /accept-invitation", authz.Public, s.page)
+}
+
+func (s *Service) page(r *console.Request) error {
+	shown, err := s.ByLink(r.Context(), r.FormValue("organization"), r.FormValue("inviteToken"), r.PublicURL())
+	if fault.Has(err, fault.NotFound) {
+		return r.Show(invitationTemplate, http.StatusNotFound, "This invitation is gone", invitationPage{Closed: fault.From(err).Detail})
+	}
+	if err != nil {
+		return err
+	}
+	return r.Show(invitationTemplate, http.StatusOK, "You are invited to "+shown.OrganizationName, invitationPage{
+		Invitation: shown, Until: shown.ExpiresAt.Std().Format("2 January 2006, 15:04 MST"), URL: r.PublicURL(),
 	})
 }
 

@@ -309,8 +309,19 @@ func (c replaying) SetStatus(status int) {
 	c.humaContext.SetStatus(status)
 }
 
-// Admit gives a page's handler its pass, the same way as an operation gets its own.
-func (r *Router) Admit(req *http.Request, p authz.Permission, s authz.Scope) (authz.Pass, error) {
-	op := Operation{Permission: p, Scope: func(context.Context, *Router, func(string) string) (authz.Scope, error) { return s, nil }}
-	return r.admit(req.Context(), op, RequestInfo(req.Context()), req.Header.Get("Authorization"), req.PathValue)
+// AdmitPage gives a page's handler its pass, the same way as an operation gets its
+// own; who calls is known by the browser's session. For a page that is public, a
+// session that has ended is none.
+func (r *Router) AdmitPage(req *http.Request, p authz.Permission, session string) (authz.Pass, error) {
+	actor, err := r.authenticator.Session(req.Context(), session)
+	if fault.Has(err, fault.Unauthenticated) && p == authz.Public {
+		actor, err = authn.Actor{}, nil
+	}
+	if err != nil {
+		return authz.Pass{}, err
+	}
+	info := RequestInfo(req.Context())
+	actor.Client = info.client()
+	info.Actor = actor.ID()
+	return r.authorizer.Require(req.Context(), actor, p, authz.Scope{})
 }

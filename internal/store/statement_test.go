@@ -55,9 +55,12 @@ func TestRunsOfBatch(t *testing.T) {
 		fail func(tx *store.Tx) error
 		runs int64
 	}{
-		"clean":                 {func(*store.Tx) error { return errMade }, 1},
-		"a clean panic":         {func(*store.Tx) error { panic("made by the test") }, 1},
-		"nothing was there":     {func(tx *store.Tx) error { _, err := tx.Exec(`DELETE FROM setting WHERE name = ''`); return errors.Join(err, errMade) }, 1},
+		"clean":         {func(*store.Tx) error { return errMade }, 1},
+		"a clean panic": {func(*store.Tx) error { panic("made by the test") }, 1},
+		"nothing was there": {func(tx *store.Tx) error {
+			_, err := tx.Exec(`DELETE FROM setting WHERE name = ''`)
+			return errors.Join(err, errMade)
+		}, 1},
 		"a row":                 {func(tx *store.Tx) error { return errors.Join(put(tx, "bad", "x"), errMade) }, 2},
 		"a row by a question":   {func(tx *store.Tx) error { return errors.Join(returning(tx), errMade) }, 2},
 		"a row and a panic":     {func(tx *store.Tx) error { _ = put(tx, "bad", "x"); panic("made by the test") }, 2},

@@ -118,7 +118,7 @@ func (s *Server) Person(t testing.TB, email string) *Caller {
 	if err != nil {
 		t.Fatalf("create %s: %v", email, err)
 	}
-	access, err := s.Accounts.Access(a)
+	access, err := s.Accounts.Access(a, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func (s *Server) Again(t testing.TB, c *Caller) *Caller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	access, err := s.Accounts.Access(found)
+	access, err := s.Accounts.Access(found, "")
 	if err != nil {
 		t.Fatal(err)
 	}

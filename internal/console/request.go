@@ -1,0 +1,156 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/route"
+)
+
+// maxForm bounds the body of a form.
+const maxForm = 16 << 10
+
+// Pages is where features register their pages. A page's handler gets its pass the
+// same way as an operation of the API, from the browser's session.
+type Pages struct {
+	mux    *http.ServeMux
+	router *route.Router
+	// PublicURL stands in links and in the commands that pages show.
+	PublicURL string
+}
+
+// NewPages registers pages with mux, behind router's rights.
+func NewPages(mux *http.ServeMux, router *route.Router, publicURL string) *Pages {
+	return &Pages{mux, router, publicURL}
+}
+
+// Request is a request for a page, and its answer.
+type Request struct {
+	*http.Request
+	Pass  authz.Pass
+	w     http.ResponseWriter
+	pages *Pages
+}
+
+// Handler shows a page or does what its form asks. A refusal that it returns becomes
+// a page that says so.
+type Handler func(r *Request) error
+
+// Handle adds a page or a form under a pattern such as "GET /sign-in". Pages that
+// need a person send others to sign in first, and bring them back.
+func (p *Pages) Handle(pattern string, permission authz.Permission, h Handler) {
+	p.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
+		req.Body = http.MaxBytesReader(w, req.Body, maxForm)
+		r := &Request{Request: req, w: w, pages: p}
+		pass, err := p.router.AdmitPage(req, permission, p.sessionSecret(req))
+		if fault.Has(err, fault.Unauthenticated) {
+			r.Redirect("/sign-in?" + url.Values{"next": {r.here()}}.Encode())
+			return
+		}
+		r.Pass = pass
+		if err == nil {
+			err = r.parse()
+		}
+		if err == nil {
+			err = h(r)
+		}
+		if err != nil {
+			r.fail(err)
+		}
+	})
+}
+
+// parse reads the form, so that a body that is too large or broken is said to be so.
+func (r *Request) parse() error {
+	err := r.ParseForm()
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return fault.New(fault.TooLarge, "")
+	case err != nil && r.Method != http.MethodGet: // a broken query is for the page to judge
+		return fault.New(fault.Malformed, "The form did not arrive whole; go back and send it again.").Because(err)
+	}
+	return nil
+}
+
+// here is the address to come back to after signing in: that of the page, or of the
+// page whose form was sent.
+func (r *Request) here() string {
+	if r.Method == http.MethodGet {
+		return r.URL.RequestURI()
+	}
+	return r.URL.Path
+}
+
+var refusedPage = Parse(files, "pages/refused.html")
+
+func (r *Request) fail(err error) {
+	problem := route.NewProblem(r.Context(), r.URL.Path, err)
+	for name, values := range problem.GetHeaders() {
+		r.w.Header()[name] = values
+	}
+	refusedPage.Render(r.w, r.Request, problem.Status, problem.Title, problem)
+}
+
+// Show answers with a page.
+func (r *Request) Show(p Page, status int, title string, data any) error {
+	p.Render(r.w, r.Request, status, title, data)
+	return nil
+}
+
+// Redirect sends the browser on, with a GET.
+func (r *Request) Redirect(to string) { http.Redirect(r.w, r.Request, to, http.StatusSeeOther) }
+
+// PublicURL is the address of the server as its clients know it.
+func (r *Request) PublicURL() string { return r.pages.PublicURL }
+
+// Next is where the form "next" of a request leads: a path of this server, or fallback.
+func (r *Request) Next(fallback string) string {
+	next := r.FormValue("next")
+	if u, err := url.Parse(next); err != nil || !strings.HasPrefix(next, "/") || u.Host != "" || u.Scheme != "" || strings.ContainsAny(next, "\\\r\n\t") || strings.HasPrefix(next, "//") {
+		return fallback
+	}
+	return next
+}
+
+// The session's cookie. Over HTTPS its name keeps other hosts of the domain from setting it.
+const (
+	plainCookie  = "guildhall_session"
+	secureCookie = "__Host-guildhall_session"
+)
+
+func (p *Pages) secure() bool { return strings.HasPrefix(p.PublicURL, "https://") }
+
+func (p *Pages) cookieName() string {
+	if p.secure() {
+		return secureCookie
+	}
+	return plainCookie
+}
+
+func (p *Pages) sessionSecret(r *http.Request) string {
+	if c, err := r.Cookie(p.cookieName()); err == nil {
+		return c.Value
+	}
+	return ""
+}
+
+// SetSession gives the browser its session for a time.
+func (r *Request) SetSession(secret string, life time.Duration) {
+	r.setCookie(secret, int(life.Seconds()))
+}
+
+// ClearSession takes it away.
+func (r *Request) ClearSession() { r.setCookie("", -1) }
+
+func (r *Request) setCookie(value string, maxAge int) {
+	http.SetCookie(r.w, &http.Cookie{
+		Name: r.pages.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
+		Secure: r.pages.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
