@@ -102,16 +102,18 @@ type registerInput struct{ Body registerRequest }
 
 func (h *handlers) register(ctx context.Context, pass authz.Pass, in *registerInput) (registerAnswer, error) {
 	request := SignUp{Email: in.Body.Email, Password: in.Body.Password}
-	if in.Body.InviteToken != nil {
-		organization := ""
-		if in.Body.Organization != nil {
-			organization = *in.Body.Organization
-		}
-		var err error
-		if request.Organization, err = route.PathID[id.Organization]("organization_id", organization); err != nil {
+	invitation, organization := in.Body.InviteToken, in.Body.Organization
+	if (invitation == nil) != (organization == nil) {
+		checks := &fault.Checks{}
+		checks.Add("invite_token", "goes together with organization_id")
+		return registerAnswer{}, checks.Err()
+	}
+	var err error
+	if invitation != nil {
+		if request.Organization, err = route.PathID[id.Organization]("organization_id", *organization); err != nil {
 			return registerAnswer{}, err
 		}
-		if request.Invitation, err = route.PathID[string]("invite_token", *in.Body.InviteToken); err != nil {
+		if request.Invitation, err = route.PathID[string]("invite_token", *invitation); err != nil {
 			return registerAnswer{}, err
 		}
 	}

@@ -127,7 +127,8 @@ func (s *Service) Reset(ctx context.Context, pass authz.Pass, secret, password s
 				return a, err
 			}
 		}
-		return a, s.setPassword(tx, by, &a, hash)
+		err = s.setPassword(tx, by, &a, hash)
+		return a, err
 	})
 }
 
@@ -182,7 +183,8 @@ func (s *Service) SetPassword(ctx context.Context, pass authz.Pass, email, passw
 		if err != nil {
 			return a, err
 		}
-		return a, s.setPassword(tx, pass, &a, hash)
+		err = s.setPassword(tx, pass, &a, hash)
+		return a, err
 	})
 }
 
@@ -208,6 +210,7 @@ func (s *Service) ChangePassword(ctx context.Context, pass authz.Pass, current, 
 		if err != nil {
 			return a, err
 		}
-		return a, s.setPassword(tx, pass, &a, hash)
+		err = s.setPassword(tx, pass, &a, hash)
+		return a, err
 	})
 }

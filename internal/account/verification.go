@@ -37,9 +37,14 @@ type Link struct {
 func verifyPath(secret string, organization id.Organization, invitation string) string {
 	q := url.Values{"token": {secret}}
 	if invitation != "" {
-		q.Set("next", "/accept-invitation?"+url.Values{"inviteToken": {invitation}, "organization": {string(organization)}}.Encode())
+		q.Set("next", invitationPath(organization, invitation))
 	}
 	return "/verify?" + q.Encode()
+}
+
+// invitationPath is the page behind an invitation's link.
+func invitationPath(organization id.Organization, invitation string) string {
+	return "/accept-invitation?" + url.Values{"inviteToken": {invitation}, "organization": {string(organization)}}.Encode()
 }
 
 // Look tells what a link would do, and uses nothing up: programs that read mail open links.
@@ -97,7 +102,8 @@ func (s *Service) prove(tx *store.Tx, by audit.Holder, p proof, a Account) (Acco
 	if err := dropProof(tx, p); err != nil {
 		return a, err
 	}
-	return a, markVerified(tx, by, &a)
+	err := markVerified(tx, by, &a)
+	return a, err
 }
 
 // markVerified notes that an account's address was proved.
