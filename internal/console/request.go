@@ -144,7 +144,7 @@ func (r *Request) SetSession(secret string, life time.Duration) {
 func (r *Request) ClearSession() { r.setCookie("", -1) }
 
 func (r *Request) setCookie(value string, maxAge int) {
-	http.SetCookie(r.w, &http.Cookie{
+	http.SetCookie(r.w, &http.Cookie{ //nolint:gosec // without Secure only where the server is reached over plain HTTP
 		Name: r.pages.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
 		Secure: r.pages.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})

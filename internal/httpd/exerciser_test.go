@@ -46,7 +46,7 @@ var parameters = map[string]func(t *testing.T, w *world, mode authz.Mode) string
 	"customRoleId": func(t *testing.T, w *world, _ authz.Mode) string {
 		return w.owner.Post(t, "/organization/"+string(w.organization)+"/customRole", map[string]any{"name": w.fresh("role")}).Must(t, 201).Text("id")
 	},
-	"inviteId": func(t *testing.T, w *world, _ authz.Mode) string { return w.invite(t, w.guest()) },
+	"inviteId":  func(t *testing.T, w *world, _ authz.Mode) string { return w.invite(t, w.guest()) },
 	"sessionId": func(t *testing.T, w *world, _ authz.Mode) string { return w.session(t, w.member(t)) },
 }
 
