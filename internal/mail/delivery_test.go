@@ -161,10 +161,10 @@ func TestNoAnswer(t *testing.T) {
 		})
 		send(t, s.App, "jane@example.com", letter)
 		run(t, s, 1)
+		box.To(t, "jane@example.com")
 		if before != 0 || at != 1 {
 			t.Errorf("marked %d at the recipient, %d at the end; want 0 and 1: a crash would lose or repeat the letter", before, at)
 		}
-		box.To(t, "jane@example.com")
 		s.Clock.Advance(time.Hour)
 		run(t, s, 0)
 		done(t, s, box)
