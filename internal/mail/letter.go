@@ -93,7 +93,16 @@ func wrap(paragraph string) string {
 	return b.String()
 }
 
-// line makes one line of a text: whatever could end a header becomes a space.
-func line(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) }), " ")
+// maxSubject keeps a subject shorter than any line that a server takes.
+const maxSubject = 200
+
+// subject makes one line of the letter's subject: what could end a header becomes a
+// space, and what reads like an encoded word is not one.
+func (l Letter) subject() string {
+	words := strings.FieldsFunc(strings.ToValidUTF8(l.Subject, ""), func(c rune) bool { return unicode.IsControl(c) || unicode.IsSpace(c) })
+	text := []rune(strings.ReplaceAll(strings.Join(words, " "), "=?", "= ?"))
+	if len(text) > maxSubject {
+		text = append(text[:maxSubject-1], '…')
+	}
+	return string(text)
 }

@@ -38,7 +38,7 @@ func compose(letter string, at clock.Time, from mail.Address, to string, l Lette
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	m.SetAddrHeaderFromMailAddress(gomail.HeaderFrom, &from)
 	m.SetAddrHeaderFromMailAddress(gomail.HeaderTo, recipient)
-	m.Subject(line(l.Subject))
+	m.Subject(l.subject())
 	m.SetMessageIDWithValue(letter + "@" + domain(from.Address))
 	m.SetDateWithValue(at.Std())
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's absence note answers it

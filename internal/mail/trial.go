@@ -30,7 +30,7 @@ func (o *Outbox) Test(ctx context.Context, to string) (Tried, error) {
 	}
 	r, err := o.relay.send(ctx, m, func() error { return nil })
 	if err != nil {
-		return Tried{}, fault.New(fault.Unavailable, "The test letter was not sent: %s.", err).Because(err)
+		return Tried{}, fault.New(fault.Unavailable, "The test letter was not sent: %s.", err)
 	}
 	return Tried{to, o.settings.From.String(), o.relay.address, r.encrypted, r.answer}, nil
 }

@@ -70,10 +70,18 @@ func Start(t testing.TB) *Server {
 // StartWith runs a server with options.
 func StartWith(t testing.TB, o Options) *Server {
 	t.Helper()
-	s := &Server{address: "127.0.0.1:0", options: o, news: make(chan struct{}, 1)}
-	s.Up(t)
+	s, err := Run(o)
+	if err != nil {
+		t.Fatalf("listen for mail: %v", err)
+	}
 	t.Cleanup(s.Down)
 	return s
+}
+
+// Run runs a server until Down, for who has no testing.TB.
+func Run(o Options) (*Server, error) {
+	s := &Server{address: "127.0.0.1:0", options: o, news: make(chan struct{}, 1)}
+	return s, s.up()
 }
 
 // Address is where it listens.
@@ -117,9 +125,15 @@ func (s *Server) ask(stage Stage, address string) error {
 // Up listens again after Down, under the same address.
 func (s *Server) Up(t testing.TB) {
 	t.Helper()
+	if err := s.up(); err != nil {
+		t.Fatalf("listen for mail: %v", err)
+	}
+}
+
+func (s *Server) up() error {
 	l, err := net.Listen("tcp", s.address)
 	if err != nil {
-		t.Fatalf("listen for mail: %v", err)
+		return err
 	}
 	s.address = l.Addr().String()
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
@@ -136,6 +150,7 @@ func (s *Server) Up(t testing.TB) {
 	s.running = server
 	s.mu.Unlock()
 	go func() { _ = server.Serve(l) }() // ends with Close
+	return nil
 }
 
 // Down stops listening and cuts every connection.
@@ -156,7 +171,7 @@ func (s *Server) Messages() []*Message {
 // Next waits for a message that it has not given yet.
 func (s *Server) Next(t testing.TB) *Message {
 	t.Helper()
-	m := s.next(20 * time.Second)
+	m := s.Wait(20 * time.Second)
 	if m == nil {
 		t.Fatal("no letter came")
 	}
@@ -185,7 +200,8 @@ func (s *Server) Nothing(t testing.TB) {
 	}
 }
 
-func (s *Server) next(wait time.Duration) *Message {
+// Wait is Next with a limit of its own; nil where nothing came.
+func (s *Server) Wait(wait time.Duration) *Message {
 	limit := time.NewTimer(wait)
 	defer limit.Stop()
 	for {
