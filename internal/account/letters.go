@@ -18,14 +18,14 @@ func finishSignUp(email, path string) mail.Letter {
 	}
 }
 
-func accountThere(email string) mail.Letter {
+func accountThere(email, path string) mail.Letter {
 	return mail.Letter{
 		Subject: "You have an account already", Heading: "You have an account already",
 		Paragraphs: []string{
 			fmt.Sprintf("Somebody asked for a new account with the address %s, and there is one.", email),
 			"Sign in with it. If you do not know the password any more, the page of signing in leads to a new one.",
 		},
-		Action: &mail.Action{Label: "Sign in", URL: "/sign-in"},
+		Action: &mail.Action{Label: "Sign in", URL: path},
 		Notes:  []string{"If it was not you, you can ignore this letter: nothing has changed."},
 	}
 }

@@ -3,7 +3,6 @@ package account
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/console"
@@ -75,7 +74,7 @@ func (h *pages) signUpPage(r *console.Request) (SignUp, plainPage, error) {
 		address.Value, address.ReadOnly, address.Focus = invited, true, false
 		address.Help = "The invitation is for this address."
 		form.Hidden = []console.Hidden{{Name: "organization", Value: string(organization)}, {Name: "inviteToken", Value: invitation}}
-		page.Links[0].URL += "?" + url.Values{"email": {invited}, "next": {invitationPath(organization, invitation)}}.Encode()
+		page.Links[0].URL = signInPath(invited, organization, invitation)
 	}
 	form.Fields = []console.Field{address}
 	switch {
@@ -187,7 +186,7 @@ func (h *pages) verify(r *console.Request) error {
 	}
 	return plain(r, http.StatusOK, "The address is confirmed", plainPage{
 		Text:  []string{fmt.Sprintf("Sign in with %s from now on.", a.Email)},
-		Links: []pageLink{{"Sign in", "/sign-in?" + url.Values{"email": {a.Email}}.Encode()}},
+		Links: []pageLink{{"Sign in", signInPath(a.Email, "", "")}},
 	})
 }
 
@@ -245,7 +244,7 @@ func (h *pages) reset(r *console.Request) error {
 			r.ClearSession()
 		}
 		return plain(r, http.StatusOK, "The password is changed", plainPage{
-			Links: []pageLink{{"Sign in", "/sign-in?" + url.Values{"email": {a.Email}}.Encode()}},
+			Links: []pageLink{{"Sign in", signInPath(a.Email, "", "")}},
 		})
 	}
 	if err := h.service.RequestReset(r.Context(), r.Pass, r.PostFormValue("email")); err != nil {

@@ -114,7 +114,7 @@ func (s *Service) answerSignUp(ctx context.Context, text []byte) error {
 		case err == nil && a.DisabledAt != 0:
 			return nil
 		case err == nil:
-			return s.near.Mail.Send(tx, a.Email, accountThere(a.Email))
+			return s.near.Mail.Send(tx, a.Email, accountThere(a.Email, signInPath(a.Email, r.Organization, r.Invitation)))
 		case !errors.Is(err, store.ErrNone):
 			return err
 		}

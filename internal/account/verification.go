@@ -42,6 +42,15 @@ func verifyPath(secret string, organization id.Organization, invitation string) 
 	return "/verify?" + q.Encode()
 }
 
+// signInPath is where somebody signs in who has an account, and goes on to an invitation.
+func signInPath(email string, organization id.Organization, invitation string) string {
+	q := url.Values{"email": {email}}
+	if invitation != "" {
+		q.Set("next", invitationPath(organization, invitation))
+	}
+	return "/sign-in?" + q.Encode()
+}
+
 // invitationPath is the page behind an invitation's link.
 func invitationPath(organization id.Organization, invitation string) string {
 	return "/accept-invitation?" + url.Values{"inviteToken": {invitation}, "organization": {string(organization)}}.Encode()
