@@ -105,6 +105,10 @@ func (s *Service) places(tx *store.Tx, user id.User) ([]string, error) {
 
 // close empties the account's row.
 func (s *Service) close(tx *store.Tx, by audit.Holder, a Account) error {
+	// Before the address is free: who makes an account waits for it with the server's head.
+	if err := tx.Lock(store.Server); err != nil {
+		return err
+	}
 	closed := Account{ID: a.ID, Email: closedName, CommunicationEmail: closedName, CredentialsChangedAt: a.CredentialsChangedAt}
 	if err := renewCredentials(tx, &closed, ""); err != nil {
 		return err

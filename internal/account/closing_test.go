@@ -134,8 +134,8 @@ func TestOwnerStays(t *testing.T) {
 func TestCloseAndInherit(t *testing.T) {
 	silent(t, account.Open, func(t *testing.T, s *apptest.Server) {
 		for range 12 {
-			owner := s.Person(t, string(id.New[string]())+"@example.com")
-			heir := s.Person(t, string(id.New[string]())+"@example.com")
+			owner := s.Person(t, id.New[string]()+"@example.com")
+			heir := s.Person(t, id.New[string]()+"@example.com")
 			var organizations []id.Organization
 			for range 3 {
 				organization := owner.Organization(t, id.New[string]())

@@ -60,6 +60,10 @@ func (s *Service) RequestEmail(ctx context.Context, pass authz.Pass, email, pass
 // setEmail gives an account another address, which its owner has proved. Links that
 // were sent to the old one end.
 func (s *Service) setEmail(tx *store.Tx, by audit.Holder, a Account, email string) (Account, error) {
+	// Before the address changes hands: who makes an account waits for it with the server's head.
+	if err := tx.Lock(store.Server); err != nil {
+		return a, err
+	}
 	before, old := shown(a), a.Email
 	if a.CommunicationEmail == old {
 		a.CommunicationEmail = email

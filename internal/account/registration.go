@@ -72,7 +72,7 @@ func (s *Service) checkInvitation(q store.Querier, r SignUp) error {
 		return nil
 	}
 	invited, err := s.near.Invitations.Addressee(q, r.Organization, r.Invitation)
-	if err == nil && authn.Key(invited) != authn.Key(r.Email) {
+	if err == nil && !authn.SameMailbox(invited, r.Email) {
 		err = fault.New(fault.WrongAccount, "This invitation is for %s: sign up with that address.", invited)
 	}
 	return err

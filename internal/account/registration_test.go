@@ -345,3 +345,24 @@ func TestTooManySignUps(t *testing.T) {
 		}
 	})
 }
+
+// TestLookAlikes: an address that only looks like the invited one is another's, also
+// where it is proved.
+func TestLookAlikes(t *testing.T) {
+	mailed(t, account.Invited, func(t *testing.T, s *apptest.Server, post *mailtest.Server) {
+		owner := s.Person(t, "owner@example.com")
+		acme := owner.Organization(t, "Acme")
+		invitation := invite(t, owner, acme, "joe@strasse.example")
+		skip(t, s, post)
+		signUp(t, s, map[string]any{"email": "joe@straße.example"}).Must(t, 200)
+		work(t, s)
+		post.Nothing(t)
+		signUp(t, s, map[string]any{"email": "joe@straße.example", "organization_id": acme, "invite_token": invitation}).Refused(t, 403, "wrong_account")
+		mallory := s.Person(t, "joe@straße.example") // proved
+		if n := len(mallory.Get(t, "/account/invitations").Must(t, 200).List("results")); n != 0 {
+			t.Errorf("the look-alike is told of %d invitations", n)
+		}
+		accept(t, mallory, acme, invitation).Refused(t, 403, "wrong_account")
+		s.Verify(t)
+	})
+}

@@ -3,6 +3,7 @@ package invitation
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authn"
@@ -56,6 +57,11 @@ func (s *Service) Mine(ctx context.Context, pass authz.Pass, publicURL string) (
 	if err != nil {
 		return nil, err
 	}
+	account, _, err := authn.LoadAccount(q, pass.Actor().User)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(i Invitation) bool { return !authn.SameMailbox(account.Email, i.Email) })
 	return s.show(q, publicURL, found...)
 }
 
@@ -68,7 +74,7 @@ func (s *Service) isFor(q store.Querier, i Invitation, actor authn.Actor) (bool,
 		return false, nil
 	}
 	account, _, err := authn.LoadAccount(q, actor.User)
-	return err == nil && (account.VerifiedAt != 0 || !s.outbox.Enabled()) && authn.Key(account.Email) == authn.Key(i.Email), err
+	return err == nil && (account.VerifiedAt != 0 || !s.outbox.Enabled()) && authn.SameMailbox(account.Email, i.Email), err
 }
 
 // Accept makes the invited person a member. Whoever signed in with another account
@@ -128,6 +134,9 @@ func (s *Service) answer(ctx context.Context, pass authz.Pass, organization id.O
 		invited, err := s.isFor(tx, i, pass.Actor())
 		if err != nil {
 			return i, err
+		}
+		if !invited && authn.SameMailbox(pass.Actor().Name, i.Email) {
+			return i, fault.New(fault.WrongAccount, "This invitation is for %s. Confirm first that this address is yours: your account leads to a link.", i.Email)
 		}
 		if !invited {
 			return i, fault.New(fault.WrongAccount, "This invitation is for %s, and you are signed in as %s. Sign in with the invited address to accept it.", i.Email, pass.Actor().Name)

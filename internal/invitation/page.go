@@ -57,7 +57,7 @@ func (s *Service) page(r *console.Request) error {
 		if p.Mine, err = s.isFor(s.db.Reader(r.Context()), shown.Invitation, actor); err != nil {
 			return err
 		}
-		p.Unproved = !p.Mine && authn.Key(actor.Name) == authn.Key(shown.Email)
+		p.Unproved = !p.Mine && authn.SameMailbox(actor.Name, shown.Email)
 		p.Accept, p.Decline = answerForm(back, "accept", "Accept"), answerForm(back, "decline", "Decline")
 		p.Decline.Danger = true
 		p.Switch = console.Form{Action: "/sign-out", Hidden: []console.Hidden{{Name: "next", Value: signIn}}, Button: "Sign out and use the other account"}

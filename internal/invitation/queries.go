@@ -45,12 +45,12 @@ func listFor(q store.Querier, user id.User, now clock.Time) ([]Invitation, error
 		WHERE me.id = $1 AND me.verified_at <> 0 AND i.expires_at > $2 ORDER BY i.created_at, i.id`, scan, user, now)
 }
 
-// waiting tells whether an invitation in force is for an address, in an organization
-// that is not deleted.
-func waiting(q store.Querier, email string, now clock.Time) (bool, error) {
-	n, err := store.Value[int64](q, `SELECT COUNT(*) FROM invitation i JOIN organization o ON o.id = i.organization_id
-		WHERE i.email_key = $1 AND i.expires_at > $2 AND o.deleted_at = 0`, authn.Key(email), now)
-	return n > 0, err
+// waiting reads the addresses like this one that an invitation in force is for, in an
+// organization that is not deleted.
+func waiting(q store.Querier, email string, now clock.Time) ([]string, error) {
+	return store.All(q, `SELECT i.email FROM invitation i JOIN organization o ON o.id = i.organization_id
+		WHERE i.email_key = $1 AND i.expires_at > $2 AND o.deleted_at = 0`,
+		func(s store.Scan) (e string, err error) { return e, s(&e) }, authn.Key(email), now)
 }
 
 func insert(tx *store.Tx, i Invitation, inviter id.User) error {

@@ -1,6 +1,9 @@
 package invitation
 
 import (
+	"slices"
+
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/store"
@@ -9,7 +12,8 @@ import (
 // Waiting tells whether an invitation waits for an address, whoever asks: a server may
 // let only the invited make an account.
 func (s *Service) Waiting(q store.Querier, email string) (bool, error) {
-	return waiting(q, email, s.db.Now())
+	invited, err := waiting(q, email, s.db.Now())
+	return slices.ContainsFunc(invited, func(other string) bool { return authn.SameMailbox(email, other) }), err
 }
 
 // Addressee is the address that an invitation's link is for; 404 where the invitation
