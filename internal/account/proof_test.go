@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/mail/mailtest"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
@@ -125,5 +127,44 @@ func TestProofsEnd(t *testing.T) {
 		if err != nil || rows(t, s, "proof") != 0 {
 			t.Errorf("%d links are kept after their end (%v)", rows(t, s, "proof"), err)
 		}
+	})
+}
+
+// TestAddressChangesHands: an account is asked for at the moment at which its address
+// becomes free, or is taken by another account. Neither waits for the other for ever.
+func TestAddressChangesHands(t *testing.T) {
+	silent(t, account.Open, func(t *testing.T, s *apptest.Server) {
+		for i := range 15 {
+			leaver := s.Person(t, fmt.Sprintf("leaver%d@example.com", i))
+			mover := s.Person(t, fmt.Sprintf("mover%d@example.com", i))
+			wanted := fmt.Sprintf("wanted%d@example.com", i)
+			s.Clock.Advance(time.Minute) // more tries
+			var all sync.WaitGroup
+			start := make(chan struct{})
+			for _, email := range []string{leaver.Email, wanted, mover.Email} {
+				all.Go(func() {
+					<-start
+					r, err := s.Anonymous().Try("POST", "/auth/sign-up", map[string]any{"email": email, "password": apptest.Password})
+					if err != nil || (r.Status != 200 && r.Status != 409) {
+						t.Errorf("the sign-up of %s: %+v (%v)", email, r, err)
+					}
+				})
+			}
+			all.Go(func() {
+				<-start
+				if r, err := leaver.Try("DELETE", "/account", map[string]any{"password": apptest.Password}); err != nil || r.Status != 204 {
+					t.Errorf("the end of an account: %+v (%v)", r, err)
+				}
+			})
+			all.Go(func() {
+				<-start
+				if _, err := s.Accounts.SetEmail(t.Context(), authz.System("operator"), mover.Email, wanted); err != nil && !fault.Has(err, fault.EmailTaken) {
+					t.Errorf("a change of address: %v", err)
+				}
+			})
+			close(start)
+			all.Wait()
+		}
+		s.Verify(t)
 	})
 }

@@ -53,28 +53,30 @@ func (o *Outbox) deliver(ctx context.Context, payload []byte) error {
 		return err
 	}
 	if w.handedOver != 0 {
-		return o.end(ctx, p.Mail, outcomeUnknown, slog.LevelWarn,
-			"a letter was being handed to the mail server when this server ended; it may or may not have gone, and is not sent again")
+		o.log.Warn("a letter was being handed to the mail server when this server ended; it may or may not have gone, and is not sent again",
+			slog.Group("letter", slog.String("id", p.Mail)))
+		return o.end(ctx, p.Mail, outcomeUnknown)
 	}
-	return o.settle(ctx, p.Mail, w, o.try(ctx, p.Mail, w))
+	to, err := o.try(ctx, p.Mail, w)
+	return o.settle(ctx, p.Mail, w, to, err)
 }
 
-// try sends the letter once.
-func (o *Outbox) try(ctx context.Context, letter string, w waiting) error {
+// try sends the letter once, and tells to whom.
+func (o *Outbox) try(ctx context.Context, letter string, w waiting) (to string, err error) {
 	if !o.Enabled() {
-		return errOff
+		return "", errOff
 	}
 	text, err := o.keeper.Open(o.db.Reader(ctx), store.Server, letter, "letter", w.sealed)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var s sealed
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return err
+		return "", err
 	}
 	m, err := compose(letter, o.db.Now(), o.settings.From, s.To, s.Letter, *o.publicURL.Load())
 	if err != nil {
-		return &refusal{err.Error(), true}
+		return s.To, &refusal{err.Error(), true}
 	}
 	at := o.db.Now()
 	_, err = o.relay.send(ctx, m, func() error { return o.mark(ctx, letter, 0, at) })
@@ -82,22 +84,26 @@ func (o *Outbox) try(ctx context.Context, letter string, w waiting) error {
 		// The server has not got it, and the next try may hand it over.
 		err = errors.Join(err, o.mark(context.WithoutCancel(ctx), letter, at, 0))
 	}
-	return err
+	return s.To, err
 }
 
-// settle gives a letter its end where it has one; an error means: try again.
-func (o *Outbox) settle(ctx context.Context, letter string, w waiting, err error) error {
+// settle gives a letter its end where it has one; an error means: try again. Only an
+// end tells the log to whom it was: that is what the operator has to act on.
+func (o *Outbox) settle(ctx context.Context, letter string, w waiting, to string, err error) error {
 	var refused *refusal
+	which := slog.Group("letter", slog.String("id", letter), slog.String("to", to))
 	switch {
 	case err == nil:
-		return o.end(ctx, letter, outcomeSent, slog.LevelDebug, "a letter was sent")
+		return o.end(ctx, letter, outcomeSent)
 	case errors.Is(err, errOutcomeUnknown):
-		return o.end(ctx, letter, outcomeUnknown, slog.LevelWarn,
-			"the mail server did not answer after a letter was handed over; it may or may not have gone, and is not sent again", slog.Any("error", err))
+		o.log.Warn("the mail server did not answer after a letter was handed over; it may or may not have gone, and is not sent again", which, slog.Any("error", err))
+		return o.end(ctx, letter, outcomeUnknown)
 	case errors.As(err, &refused) && refused.final:
-		return o.end(ctx, letter, outcomeRefused, slog.LevelError, "a letter was refused for good", slog.Any("error", err))
+		o.log.Error("a letter was refused for good", which, slog.Any("error", err))
+		return o.end(ctx, letter, outcomeRefused)
 	case o.db.Now() >= w.created.Add(patience):
-		return o.end(ctx, letter, outcomeGivenUp, slog.LevelError, "a letter could not be sent for three days and is given up", slog.Any("error", err))
+		o.log.Error("a letter could not be sent for three days and is given up", which, slog.Any("error", err))
+		return o.end(ctx, letter, outcomeGivenUp)
 	}
 	return err
 }
@@ -114,16 +120,15 @@ func (o *Outbox) mark(ctx context.Context, letter string, from, to clock.Time) e
 	})
 }
 
-// end forgets a letter and says why.
-func (o *Outbox) end(ctx context.Context, letter, outcome string, level slog.Level, words string, more ...any) error {
-	if err := store.Do(context.WithoutCancel(ctx), o.db, o.permit, func(tx *store.Tx) error {
+// end forgets a letter and counts how it went.
+func (o *Outbox) end(ctx context.Context, letter, outcome string) error {
+	err := store.Do(context.WithoutCancel(ctx), o.db, o.permit, func(tx *store.Tx) error {
 		tx.Unaudited("the sending of a letter is no change of an organization")
 		_, err := tx.Exec(`DELETE FROM mail WHERE id = $1`, letter)
 		return err
-	}); err != nil {
-		return err
+	})
+	if err == nil {
+		o.outcomes.WithLabelValues(outcome).Inc()
 	}
-	o.outcomes.WithLabelValues(outcome).Inc()
-	o.log.Log(ctx, level, words, append([]any{slog.String("letter", letter)}, more...)...)
-	return nil
+	return err
 }

@@ -21,6 +21,8 @@ const (
 	reachTime  = 10 * time.Second // to connect
 	talkTime   = 40 * time.Second // until the message is over there
 	answerTime = 40 * time.Second // for the last word
+
+	partingTime = 2 * time.Second
 )
 
 // relay is the SMTP server that takes our letters.
@@ -106,7 +108,8 @@ func (r *relay) send(ctx context.Context, m message, handOver func() error) (rec
 		}
 		return receipt{}, fmt.Errorf("%w: %w", errOutcomeUnknown, err)
 	}
-	_ = client.Quit() // the letter is theirs
+	_ = conn.SetDeadline(time.Now().Add(partingTime))
+	_ = client.Quit() // the letter is theirs, whatever they say to this
 	return receipt{encrypted, "250 " + last.ServerResponse()}, nil
 }
 
@@ -189,7 +192,7 @@ func offer(client *smtp.Client, m message) (*smtp.DataCloser, error) {
 	if err := client.Rcpt(m.to); err != nil {
 		var said *textproto.Error
 		if errors.As(err, &said) {
-			return nil, &refusal{fmt.Sprintf("the mail server does not take letters to %s: %d %s", m.to, said.Code, said.Msg), said.Code >= 500}
+			return nil, &refusal{fmt.Sprintf("the mail server does not take letters to this address: %d %s", said.Code, said.Msg), said.Code >= 500}
 		}
 		return nil, err
 	}

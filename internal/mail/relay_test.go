@@ -7,6 +7,7 @@ import (
 	"net"
 	netmail "net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,7 +115,7 @@ func TestInjection(t *testing.T) {
 			t.Errorf("the subject %q became %q", words, m.Subject)
 		}
 		for name := range m.Header {
-			if !strings.Contains(" From To Subject Date Message-Id Mime-Version Content-Type Auto-Submitted ", " "+name+" ") {
+			if !slices.Contains([]string{"From", "To", "Subject", "Date", "Message-Id", "Mime-Version", "Content-Type", "Auto-Submitted"}, name) {
 				t.Errorf("%q made the header %s", words, name)
 			}
 		}

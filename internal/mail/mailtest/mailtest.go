@@ -31,7 +31,7 @@ const (
 	End       Stage = "end"
 )
 
-// ErrHangUp, as an answer, ends the connection without a word. At the End the message
+// ErrHangUp is the answer that ends the connection without a word. At the End the message
 // was taken, and the sender cannot know it.
 var ErrHangUp = errors.New("hang up")
 
