@@ -18,7 +18,7 @@ type registerRequest struct {
 }
 
 type registerAnswer struct {
-	Outcome string `json:"outcome" enum:"letter_sent,account_created" doc:"letter_sent: what comes next is in a letter to the address, whether or not there is an account with it. account_created: sign in."`
+	Outcome string `json:"outcome" enum:"letter_sent,account_created" doc:"What was done. After letter_sent, what comes next is in a letter to the address, whether or not there is an account with it; after account_created the person signs in."`
 }
 
 type verifyRequest struct {

@@ -120,6 +120,9 @@ func TestSignUpByMail(t *testing.T) {
 		if jane.Get(t, "/account").Value("email_verified") != true {
 			t.Error("the address was proved and is not verified")
 		}
+		if n := count(t, s, `SELECT COUNT(*) FROM event WHERE action = 'account.create' AND actor_id = $1 AND target_id = $1`, jane.ID); n != 1 {
+			t.Errorf("%d events say that Jane made her account", n)
+		}
 		post.Nothing(t)
 		s.Verify(t)
 		if log := s.Log.String(); strings.Contains(log, secret) || strings.Contains(log, apptest.Password) {
