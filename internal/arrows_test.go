@@ -29,7 +29,7 @@ cli      -> app httpd feature console config mail object route audit authz authn
 app      ->     httpd feature console config mail object route audit authz authn seal plan job store fault id clock
 httpd    ->           feature console        mail object route audit authz authn seal plan job store fault id clock
 feature  ->                   console        mail object route audit authz authn seal plan job store fault id clock
-console  ->                                      route       authz authn                store fault id clock
+console  ->                               route          authz authn                     store fault id clock
 config   ->                                                                      plan           fault id clock
 mail     ->                                                           authn seal      job store fault id clock
 object   ->                                               audit authz authn seal          store fault id clock

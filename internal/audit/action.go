@@ -28,6 +28,7 @@ const (
 	RoleUpdate          Action = "role.update"
 	RoleDelete          Action = "role.delete"
 	APITokenCreate      Action = "api_token.create"
+	APITokenTakeOver    Action = "api_token.take_over"
 	APITokenDelete      Action = "api_token.delete"
 	ProjectCreate       Action = "project.create"
 	ProjectUpdate       Action = "project.update"
@@ -70,6 +71,7 @@ var wires = map[Action]Wire{
 	RoleUpdate:          {"UPDATE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
 	RoleDelete:          {"DELETE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
 	APITokenCreate:      {"CREATE", "ORGANIZATION", "API_TOKEN", false},
+	APITokenTakeOver:    {"UPDATE", "ORGANIZATION", "API_TOKEN", true},
 	APITokenDelete:      {"DELETE", "ORGANIZATION", "API_TOKEN", true},
 	ProjectCreate:       {"CREATE", "PROJECT", "", false},
 	ProjectUpdate:       {"UPDATE", "PROJECT", "", false},
