@@ -51,9 +51,9 @@ func Invisible(c rune) bool {
 		!unicode.Is(unicode.Prepended_Concatenation_Mark, c)
 }
 
-// SameMailbox tells whether two addresses are one person's, up to case. Key is too
-// generous for that: it takes straße.example for strasse.example, which are two domains
-// with two owners, so that no two accounts look alike.
+// SameMailbox tells whether two addresses are one person's, up to case and width. Key is
+// too generous for that: so that no two accounts look alike, it takes straße.example for
+// strasse.example, which are two domains with two owners.
 func SameMailbox(a, b string) bool { return mailbox(a) == mailbox(b) }
 
 func mailbox(address string) string {
@@ -62,7 +62,7 @@ func mailbox(address string) string {
 			return small
 		}
 		return c // a capital with another small letter of its own
-	}, norm.NFC.String(strings.TrimSpace(address)))
+	}, norm.NFKC.String(strings.TrimSpace(address)))
 }
 
 // CheckEmail tells what is wrong with an address, and gives it trimmed.
