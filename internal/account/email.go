@@ -94,6 +94,9 @@ func emailTaken(email string) error {
 
 // SetEmail changes an address for the operator of the server, whose word is the proof.
 func (s *Service) SetEmail(ctx context.Context, pass authz.Pass, email, newEmail string) (Account, error) {
+	if err := pass.Operator(); err != nil {
+		return Account{}, err
+	}
 	checks := &fault.Checks{}
 	newEmail = authn.CheckEmail(checks, "new_email", newEmail)
 	if err := checks.Err(); err != nil {

@@ -71,6 +71,9 @@ func (s *Service) answerReset(ctx context.Context, text []byte) error {
 // ResetLink makes the secret of a link to choose a new password, for the operator to
 // hand over. It proves nothing of the address.
 func (s *Service) ResetLink(ctx context.Context, pass authz.Pass, email string) (Account, string, error) {
+	if err := pass.Operator(); err != nil {
+		return Account{}, "", err
+	}
 	found, err := s.findEnabled(ctx, email)
 	if err != nil {
 		return found, "", err
@@ -170,6 +173,9 @@ func renewCredentials(tx *store.Tx, a *Account, hash string) error {
 
 // SetPassword changes a password for the operator of the server.
 func (s *Service) SetPassword(ctx context.Context, pass authz.Pass, email, password string) (Account, error) {
+	if err := pass.Operator(); err != nil {
+		return Account{}, err
+	}
 	found, err := s.findEnabled(ctx, email)
 	if err != nil {
 		return Account{}, err

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
-	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,6 +18,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/certificate"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/fault"
@@ -63,11 +64,13 @@ type App struct {
 	// KeyCreated is the path of the master key, where this start made it.
 	KeyCreated string
 
-	master   *seal.Master
-	plans    *plan.Catalogue
-	signer   *authn.Signer
-	resolver *object.Resolver
-	lock     *os.File
+	master      *seal.Master
+	plans       *plan.Catalogue
+	signer      *authn.Signer
+	resolver    *object.Resolver
+	lock        *os.File
+	proxies     []netip.Prefix
+	certificate *certificate.Keeper // nil where somebody else does TLS
 }
 
 // Open opens and migrates the database and builds the services.
@@ -91,6 +94,14 @@ func Open(ctx context.Context, storage config.Storage, settings config.Server, o
 	a := &App{Storage: storage, Settings: settings, Log: o.Log}
 	if a.plans, err = plan.Load(settings.PlansFile); err != nil {
 		return nil, err
+	}
+	if a.proxies, err = settings.Proxies(); err != nil {
+		return nil, err
+	}
+	if settings.TLS() {
+		if a.certificate, err = certificate.Open(settings.TLSCert, settings.TLSKey, o.Clock); err != nil {
+			return nil, err
+		}
 	}
 	if err := a.open(ctx, o.Clock); err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -197,7 +208,8 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Access: access.NewService(a.DB, a.resolver.Find),
 		Retention: a.Organizations.Retention, Metrics: []prometheus.Collector{a.Mail.Metrics()},
-	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
+	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL,
+		httpd.Edge{TrustedProxies: a.proxies, TLS: a.certificate != nil})
 }
 
 // Server builds what answers requests without listening, for tests.
@@ -224,5 +236,5 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// socketPath is where a running server takes the operator's commands.
-func socketPath(data string) string { return filepath.Join(data, "control.sock") }
+// ReloadCertificate reads the TLS certificate's files again.
+func (a *App) ReloadCertificate() error { return a.certificate.Reload() }

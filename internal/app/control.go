@@ -35,7 +35,7 @@ const maxSocketPath = 100
 // directory's descriptor where the directory lies deep. The file must stay open
 // while the path is used.
 func reachable(data string) (path string, dir *os.File, err error) {
-	path = socketPath(data)
+	path = config.Storage{Data: data}.ControlSocket()
 	if len(path) <= maxSocketPath {
 		return path, nil, nil
 	}

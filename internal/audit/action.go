@@ -14,6 +14,8 @@ const (
 	OrganizationDelete  Action = "organization.delete"
 	OrganizationRestore Action = "organization.restore"
 	OrganizationPurge   Action = "organization.purge"
+	OrganizationPlan    Action = "organization.plan"
+	RestrictionChange   Action = "organization.restrict" // set, or lifted
 	MemberAdd           Action = "member.add"
 	MemberRole          Action = "member.role"
 	MemberRemove        Action = "member.remove"
@@ -40,6 +42,9 @@ const (
 	AccountPassword     Action = "account.password"
 	AccountEmail        Action = "account.email"
 	AccountDelete       Action = "account.delete"
+	AccountDisable      Action = "account.disable"
+	AccountEnable       Action = "account.enable"
+	AccountLimit        Action = "account.limit"
 	AccountSignOut      Action = "account.sign_out"
 )
 
@@ -57,6 +62,8 @@ var wires = map[Action]Wire{
 	OrganizationDelete:  {"DELETE", "ORGANIZATION", "", true},
 	OrganizationRestore: {"UPDATE", "ORGANIZATION", "", true},
 	OrganizationPurge:   {"DELETE", "ORGANIZATION", "", true},
+	OrganizationPlan:    {"UPDATE", "ORGANIZATION", "PLAN", false},
+	RestrictionChange:   {"UPDATE", "ORGANIZATION", "BILLING_INFO", false},
 	MemberAdd:           {"CREATE", "MEMBERS_AND_ROLES", "", true},
 	MemberRole:          {"UPDATE", "MEMBERS_AND_ROLES", "MEMBER_ROLE", true},
 	MemberRemove:        {"DELETE", "MEMBERS_AND_ROLES", "", true},
@@ -83,6 +90,9 @@ var wires = map[Action]Wire{
 	AccountPassword:     {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountEmail:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountDelete:       {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	AccountDisable:      {"UPDATE", "MEMBERS_AND_ROLES", "", false}, // the account's own head starts a new generation
+	AccountEnable:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 

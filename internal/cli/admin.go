@@ -73,7 +73,14 @@ func (c bootstrapCommand) Run(o output) error {
 }
 
 type userCommands struct {
-	Create        userCreateCommand        `cmd:"" help:"Create a verified person."`
+	Create userCreateCommand `cmd:"" help:"Create a verified person."`
+
+	List    userListCommand    `cmd:"" help:"List people, in the order of their addresses."`
+	Show    userShowCommand    `cmd:"" help:"Show a person, with the organizations that they belong to."`
+	Disable userDisableCommand `cmd:"" help:"Keep a person out: sign-in, access tokens and the API tokens that they made stop working at once. Nothing is lost."`
+	Enable  userEnableCommand  `cmd:"" help:"Let a disabled person in again; their tokens work as before."`
+	Set     userSetCommand     `cmd:"" help:"Change what a person may."`
+
 	ResetPassword userResetPasswordCommand `cmd:"" help:"Set a person's password, or print a link with which they choose one within an hour. Their sessions and access tokens end with the change."`
 	ChangeEmail   userChangeEmailCommand   `cmd:"" help:"Give a person another e-mail address, which counts as verified."`
 }
@@ -104,11 +111,17 @@ func (c accessTokenCommand) Run(o output) error {
 
 type organizationAdmin struct {
 	Restore restoreCommand `cmd:"" help:"Bring a deleted organization back, with the same ids, while its time of grace lasts."`
+
+	List     organizationListCommand `cmd:"" help:"List organizations, deleted ones too, in the order of their names."`
+	Show     organizationShowCommand `cmd:"" help:"Show an organization."`
+	Plan     planCommand             `cmd:"" help:"Put an organization on another plan."`
+	Restrict restrictCommand         `cmd:"" help:"Keep an organization from deploying, or lift that."`
+	Purge    purgeCommand            `cmd:"" help:"Remove an organization for good, with everything in it."`
 }
 
 type restoreCommand struct {
 	operated
-	Name string `arg:"" help:"The organization's name."`
+	Name string `arg:"" help:"The organization's name or id."`
 }
 
 // Run restores an organization.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -66,7 +67,7 @@ type Server struct {
 }
 
 // New makes the server. publicURL stands in links.
-func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
+func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge) *Server {
 	mux := http.NewServeMux()
 	server := &Server{db: s.DB}
 	server.router = route.New(mux, document(publicURL), d)
@@ -82,7 +83,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 	mux.HandleFunc("GET /openapi.json", serveDocument(server.router))
 	pages.Handle("GET /{$}", authz.Public, welcome)
 	mux.Handle("/", newElsewhere(mux))
-	server.handler = chain(mux, log, m)
+	server.handler = chain(mux, log, m, edge, edge.TLS || strings.HasPrefix(publicURL, "https://"))
 	return server
 }
 

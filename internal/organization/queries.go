@@ -67,9 +67,11 @@ func load(q store.Querier, organization id.Organization) (Organization, store.He
 	return o, at, err
 }
 
+// findByName also takes an id, which wins: anybody may choose a name that looks like one.
 func findByName(q store.Querier, name string) (Organization, error) {
-	o, err := store.One(q, `SELECT `+columns+withOwner+`WHERE o.name_key = $1`,
-		func(s store.Scan) (Organization, error) { return scan(s) }, authn.Key(name))
+	organization, _ := id.Parse[id.Organization](name)
+	o, err := store.One(q, `SELECT `+columns+withOwner+`WHERE o.id = $1 OR (o.name_key = $2 AND NOT EXISTS (SELECT 1 FROM organization other WHERE other.id = $1))`,
+		func(s store.Scan) (Organization, error) { return scan(s) }, organization, authn.Key(name))
 	if errors.Is(err, store.ErrNone) {
 		err = fault.New(fault.NotFound, "There is no organization with the name %q, deleted or not.", name)
 	}
