@@ -119,6 +119,8 @@ func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any,
 		return runWith(ctx, in, a.restrict)
 	case CommandOrganizationPurge:
 		return runWith(ctx, in, a.purgeNow)
+	case CommandKeysRotate:
+		return runWith(ctx, in, a.rotateKeys)
 	}
 	return nil, fault.New(fault.NotFound, "The running server does not know the command %q; is it an older version?", command)
 }

@@ -45,6 +45,7 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 		work.Go(func() { a.certificate.Watch(background, certificateInterval, a.Log) })
 	}
 	work.Go(func() { a.maintain(background) })
+	work.Go(func() { a.Backups.Serve(background) })
 	if a.Storage.Embedded() {
 		control, err := a.listenControl()
 		if err != nil {

@@ -45,6 +45,7 @@ const (
 	AccountDisable      Action = "account.disable"
 	AccountEnable       Action = "account.enable"
 	AccountLimit        Action = "account.limit"
+	MasterKeyRotate     Action = "master_key.rotate"
 	AccountSignOut      Action = "account.sign_out"
 )
 
@@ -93,6 +94,7 @@ var wires = map[Action]Wire{
 	AccountDisable:      {"UPDATE", "MEMBERS_AND_ROLES", "", false}, // the account's own head starts a new generation
 	AccountEnable:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	MasterKeyRotate:     {"UPDATE", "ORGANIZATION", "", false},
 	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 

@@ -30,7 +30,7 @@ func (c serveCommand) Run(o output) (err error) {
 	defer stop()
 	log := logger(o.err, c.Server)
 	slog.SetDefault(log)
-	a, err := app.Open(ctx, c.Storage, c.Server, app.Options{Log: log})
+	a, err := app.Open(ctx, c.Storage, c.Server, app.Options{Log: log, Program: version()})
 	if err != nil {
 		return err
 	}

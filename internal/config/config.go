@@ -92,6 +92,23 @@ type Server struct {
 	PlansFile               string        `help:"JSON file of the plans, in place of the built-in ones." placeholder:"FILE"`
 	DrainTime               time.Duration `help:"How long the server goes on answering after it was told to stop, while /readyz says no and load balancers look elsewhere." default:"0s"`
 	ShutdownTimeout         time.Duration `help:"How long running requests may take when the server stops." default:"20s"`
+	BackupEvery             time.Duration `help:"How often the server makes a backup by itself, 1m or more; 0 for never." default:"0s"`
+	BackupKeep              int           `help:"How many of these backups are kept." default:"7"`
+	Backup
+}
+
+// Backup is where backups go that are made without being asked for.
+type Backup struct {
+	BackupDir             string `help:"Directory of the backups that the server makes. Default: backups in the data directory." placeholder:"DIR"`
+	BackupBeforeMigration bool   `help:"Make a backup before the schema of a database is migrated." default:"true" negatable:""`
+}
+
+// BackupDirectory is where backups go that are made without being asked for.
+func (s Storage) BackupDirectory(b Backup) string {
+	if b.BackupDir != "" {
+		return b.BackupDir
+	}
+	return filepath.Join(s.Data, "backups")
 }
 
 // Defaults are the settings without any flag.
@@ -100,6 +117,7 @@ func Defaults() Server {
 		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour, SessionLife: 14 * 24 * time.Hour,
 		Registration:            "invited",
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
+		BackupKeep: 7, Backup: Backup{BackupBeforeMigration: true},
 	}
 }
 
@@ -132,6 +150,12 @@ func (s Server) Check() error {
 	}
 	if s.DrainTime < 0 {
 		wrong = append(wrong, errors.New("--drain-time cannot be negative"))
+	}
+	if s.BackupEvery != 0 && s.BackupEvery < time.Minute {
+		wrong = append(wrong, errors.New("--backup-every must be at least 1m, or 0 for never"))
+	}
+	if s.BackupKeep < 1 {
+		wrong = append(wrong, errors.New("--backup-keep must be at least 1"))
 	}
 	if s.DeletionGrace < 0 {
 		wrong = append(wrong, errors.New("--deletion-grace cannot be negative"))

@@ -66,8 +66,7 @@ func renew(tx *store.Tx, i Invitation) error {
 }
 
 func remove(tx *store.Tx, invitation string) error {
-	_, err := tx.Exec(`DELETE FROM invitation WHERE id = $1`, invitation)
-	return err
+	return tx.Send(`DELETE FROM invitation WHERE id = $1`, invitation)
 }
 
 // dropExpired makes room for a new invitation of the same address.

@@ -39,18 +39,15 @@ func organizationName(q store.Querier, organization id.Organization) (string, er
 }
 
 func insert(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
-	_, err := tx.Exec(`INSERT INTO member (organization_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4)`, organization, user, role, tx.Now())
-	return err
+	return tx.Send(`INSERT INTO member (organization_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4)`, organization, user, role, tx.Now())
 }
 
 func setRole(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
-	_, err := tx.Exec(`UPDATE member SET role = $3 WHERE organization_id = $1 AND user_id = $2`, organization, user, role)
-	return err
+	return tx.Send(`UPDATE member SET role = $3 WHERE organization_id = $1 AND user_id = $2`, organization, user, role)
 }
 
 func remove(tx *store.Tx, organization id.Organization, user id.User) error {
-	_, err := tx.Exec(`DELETE FROM member WHERE organization_id = $1 AND user_id = $2`, organization, user)
-	return err
+	return tx.Send(`DELETE FROM member WHERE organization_id = $1 AND user_id = $2`, organization, user)
 }
 
 func removeAll(tx *store.Tx, organization id.Organization) error {

@@ -191,6 +191,10 @@ func (s *Service) Get(ctx context.Context, pass authz.Pass) (Organization, store
 	if err := pass.For(authz.OrganizationView); err != nil {
 		return Organization{}, store.HeadState{}, err
 	}
+	beside, at := pass.Beside()
+	if o, ok := beside.(Organization); ok {
+		return o, at, nil
+	}
 	return load(s.db.Reader(ctx), pass.Organization())
 }
 
