@@ -215,6 +215,9 @@ func (a *App) build(o Options) {
 	})
 	a.Roles = role.NewService(a.DB)
 	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
+	a.Accounts.Connect(account.Neighbours{
+		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations, Leavers: []account.Leaver{a.Tokens, a.Members},
+	}, account.Registration(a.Settings.Registration))
 	a.Backups = a.schedule(o.Program)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, keeper)
 }
@@ -224,11 +227,7 @@ func (a *App) build(o Options) {
 const publicURLSetting = "public_url"
 
 func (a *App) issuer(ctx context.Context) error {
-	url := a.Settings.BaseURL(a.Settings.Listen)
-	known, err := store.Setting(a.DB.Reader(ctx), publicURLSetting)
-	if known != "" && a.Settings.PublicURL == "" {
-		url = known
-	}
+	url, err := a.publicURL(ctx)
 	a.signer.SetIssuer(url)
 	a.Mail.SetPublicURL(url)
 	return err

@@ -38,6 +38,10 @@ const (
 	AccountCreate       Action = "account.create"
 	AccountUpdate       Action = "account.update"
 	AccountSignIn       Action = "account.sign_in"
+	AccountVerify       Action = "account.verify"
+	AccountPassword     Action = "account.password"
+	AccountEmail        Action = "account.email"
+	AccountDelete       Action = "account.delete"
 	AccountDisable      Action = "account.disable"
 	AccountEnable       Action = "account.enable"
 	AccountLimit        Action = "account.limit"
@@ -83,6 +87,10 @@ var wires = map[Action]Wire{
 	AccountCreate:       {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+	AccountVerify:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountPassword:     {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountEmail:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountDelete:       {"DELETE", "MEMBERS_AND_ROLES", "", false},
 	AccountDisable:      {"UPDATE", "MEMBERS_AND_ROLES", "", false}, // the account's own head starts a new generation
 	AccountEnable:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},

@@ -88,6 +88,7 @@ type Server struct {
 	LogFormat               string        `help:"text for people, json for machines." enum:"text,json" default:"text"`
 	LogLevel                string        `help:"Least important messages to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	AccessTokenLife         time.Duration `help:"How long an access token of a person works; 1m to 24h." default:"1h"`
+	Registration            string        `help:"Who may make an account by themselves: invited (whoever an invitation waits for) or open (anybody)." enum:"invited,open" default:"invited"`
 	SessionLife             time.Duration `help:"How long a person stays signed in in a browser; 10m to 8760h." default:"336h"`
 	MaxOrganizationsPerUser int           `help:"Organizations that one person may belong to." default:"5"`
 	SupportEmail            string        `help:"Address that refusals by a limit name." placeholder:"ADDRESS"`
@@ -119,6 +120,7 @@ func (s Storage) BackupDirectory(b Backup) string {
 func Defaults() Server {
 	return Server{
 		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour, SessionLife: 14 * 24 * time.Hour,
+		Registration:            "invited",
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
 		BackupKeep: 7, Backup: Backup{BackupBeforeMigration: true},
 	}

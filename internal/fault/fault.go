@@ -30,6 +30,9 @@ const (
 	LimitReached       Code = "limit_reached"
 	CrossOrigin        Code = "cross_origin"
 	SetupClosed        Code = "setup_closed"
+	LinkInvalid        Code = "link_invalid"
+	RegistrationClosed Code = "registration_closed"
+	MailDisabled       Code = "mail_disabled"
 	NotFound           Code = "not_found"
 	MethodNotAllowed   Code = "method_not_allowed"
 	NameTaken          Code = "name_taken"
@@ -72,6 +75,9 @@ var catalogue = map[Code]Entry{
 	LimitReached:       {403, "Forbidden", "A limit is reached."},
 	CrossOrigin:        {403, "Forbidden", "A page of another site sent this request; open the page of this server."},
 	SetupClosed:        {404, "Not Found", "This setup link is not valid any more."},
+	LinkInvalid:        {404, "Not Found", "This link is unknown, was used, or has expired; ask for a new one."},
+	RegistrationClosed: {403, "Forbidden", "Accounts of this server are made by invitation."},
+	MailDisabled:       {403, "Forbidden", "This server sends no mail; ask its operator."},
 	NotFound:           {404, "Not Found", "There is no such thing, or you cannot see it."},
 	MethodNotAllowed:   {405, "Method Not Allowed", "This address does not take this method."},
 	NameTaken:          {409, "Conflict", "The name is already taken."},

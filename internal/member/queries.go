@@ -29,6 +29,11 @@ func load(q store.Querier, organization id.Organization, user id.User) (Member, 
 	return m, err
 }
 
+func organizationsOf(q store.Querier, user id.User) ([]id.Organization, error) {
+	return store.All(q, `SELECT organization_id FROM member WHERE user_id = $1 ORDER BY organization_id`,
+		func(s store.Scan) (o id.Organization, err error) { return o, s(&o) }, user)
+}
+
 func organizationName(q store.Querier, organization id.Organization) (string, error) {
 	return store.Value[string](q, `SELECT name FROM organization WHERE id = $1`, organization)
 }

@@ -98,6 +98,12 @@ func listMine(q store.Querier, user id.User, only id.Organization) ([]Mine, erro
 		}, user, only)
 }
 
+// listOwned reads the organizations that a person owns, deleted ones too.
+func listOwned(q store.Querier, user id.User) ([]Organization, error) {
+	return store.All(q, `SELECT `+columns+withOwner+`WHERE owner.user_id = $1 ORDER BY o.created_at, o.id`,
+		func(s store.Scan) (Organization, error) { return scan(s) }, user)
+}
+
 // limitAndCount reads a person's own limit (0 for none) and how many organizations
 // the person belongs to; deleted ones do not count.
 func limitAndCount(tx *store.Tx, user id.User) (limit, count int64, err error) {
