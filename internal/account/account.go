@@ -55,6 +55,7 @@ type Service struct {
 	sessionLife time.Duration
 	pair        *authn.Limiter // tries for one account from one address
 	address     *authn.Limiter // tries from one address
+	ways        []Way
 }
 
 // NewService makes the service; a browser's session lasts for the given time.

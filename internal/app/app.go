@@ -24,6 +24,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/job"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/object"
+	"github.com/guildhall-dev/guildhall/internal/oidc"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/plan"
 	"github.com/guildhall-dev/guildhall/internal/project"
@@ -53,6 +54,7 @@ type App struct {
 	Tokens        *apitoken.Service
 	Roles         *role.Service
 	Invitations   *invitation.Service
+	Identities    *oidc.Service
 	Jobs          *job.Queue
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
@@ -168,7 +170,23 @@ func (a *App) build(o Options) {
 	})
 	a.Roles = role.NewService(a.DB)
 	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Settings.InvitationLife)
+	a.identities(o.Clock)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members)
+}
+
+// identities trusts the provider of identities that the settings name, if they do.
+func (a *App) identities(c clock.Clock) {
+	set := a.Settings.OIDC
+	a.Identities = oidc.NewService(a.DB, c, a.Log, a.Accounts, oidc.Settings{
+		Issuer: set.Issuer, Audience: set.Audience, ClientID: set.ClientID, ClientSecret: string(set.ClientSecret), Name: set.Label(),
+		Anybody: set.CreateAccounts,
+	})
+	if a.Identities.TakesTokens() {
+		a.Authenticator.Trust(a.Identities)
+	}
+	if a.Identities.SignsIn() {
+		a.Accounts.Offer(account.Way{Label: "Sign in with " + a.Identities.Name(), Path: oidc.SignInPath})
+	}
 }
 
 // publicURLSetting remembers the server's address, so that tokens made by a command
@@ -189,7 +207,7 @@ func (a *App) issuer(ctx context.Context) error {
 func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
-		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Access: access.NewService(a.DB, a.resolver.Find),
+		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Access: access.NewService(a.DB, a.resolver.Find),
 		Retention: a.Organizations.Retention,
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
 }

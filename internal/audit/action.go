@@ -36,6 +36,10 @@ const (
 	AccountUpdate       Action = "account.update"
 	AccountSignIn       Action = "account.sign_in"
 	AccountSignOut      Action = "account.sign_out"
+	IdentityLink        Action = "account.identity_link"
+	IdentityUnlink      Action = "account.identity_unlink"
+	DeviceApprove       Action = "account.device_approve"
+	RefreshReuse        Action = "account.refresh_reuse"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -74,6 +78,10 @@ var wires = map[Action]Wire{
 	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
 	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	IdentityLink:        {"CREATE", "MEMBERS_AND_ROLES", "", false},
+	IdentityUnlink:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	DeviceApprove:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+	RefreshReuse:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

@@ -82,6 +82,7 @@ type Server struct {
 	PlansFile               string        `help:"JSON file of the plans, in place of the built-in ones." placeholder:"FILE"`
 	DrainTime               time.Duration `help:"How long the server goes on answering after it was told to stop, while /readyz says no and load balancers look elsewhere." default:"0s"`
 	ShutdownTimeout         time.Duration `help:"How long running requests may take when the server stops." default:"20s"`
+	OIDC                    OIDC          `embed:"" prefix:"oidc-"`
 }
 
 // Defaults are the settings without any flag.
@@ -89,6 +90,7 @@ func Defaults() Server {
 	return Server{
 		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour, SessionLife: 14 * 24 * time.Hour,
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
+		OIDC: OIDC{CreateAccounts: true},
 	}
 }
 
@@ -122,7 +124,7 @@ func (s Server) Check() error {
 	if s.ShutdownTimeout < 0 {
 		wrong = append(wrong, errors.New("--shutdown-timeout cannot be negative"))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, s.OIDC.check(s.PublicURL))...)
 }
 
 // BaseURL is the public URL without a slash at its end, or one made of the address

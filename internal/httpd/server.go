@@ -23,6 +23,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/console"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/member"
+	"github.com/guildhall-dev/guildhall/internal/oidc"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/project"
 	"github.com/guildhall-dev/guildhall/internal/role"
@@ -50,6 +51,7 @@ type Services struct {
 	Members       *member.Service
 	Roles         *role.Service
 	Invitations   *invitation.Service
+	Identities    *oidc.Service
 	Access        *access.Service
 	Retention     activity.Retention
 }
@@ -71,6 +73,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 	operations(server.router, s, publicURL)
 	pages := console.NewPages(mux, server.router, publicURL)
 	account.Pages(pages, s.Accounts)
+	oidc.Pages(pages, s.Identities)
 	invitation.Pages(pages, s.Invitations)
 	m := newMetrics()
 	mux.HandleFunc("GET /healthz", server.healthz)
@@ -86,6 +89,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 // operations is the route table, a line a feature.
 func operations(r *route.Router, s Services, publicURL string) {
 	account.Register(r, s.Accounts)
+	oidc.Register(r, s.Identities)
 	organization.Register(r, s.Organizations, s.DB.Heads())
 	member.Register(r, s.Members)
 	invitation.Register(r, s.Invitations, publicURL)
