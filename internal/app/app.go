@@ -18,6 +18,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/device"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
@@ -55,6 +56,7 @@ type App struct {
 	Roles         *role.Service
 	Invitations   *invitation.Service
 	Identities    *oidc.Service
+	Devices       *device.Service
 	Jobs          *job.Queue
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
@@ -171,6 +173,7 @@ func (a *App) build(o Options) {
 	a.Roles = role.NewService(a.DB)
 	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Settings.InvitationLife)
 	a.identities(o.Clock)
+	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members)
 }
 
@@ -207,7 +210,7 @@ func (a *App) issuer(ctx context.Context) error {
 func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
-		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Access: access.NewService(a.DB, a.resolver.Find),
+		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Access: access.NewService(a.DB, a.resolver.Find),
 		Retention: a.Organizations.Retention,
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
 }

@@ -32,6 +32,9 @@ var accountLevel = map[string]struct{ person, token int }{
 	"endMySession":           {404, 403},
 	"endMyOtherSessions":     {204, 403},
 	"signOut":                {204, 403},
+	"listMyIdentities":       {200, 403},
+	"unlinkMyIdentity":       {404, 403},
+	"getAuthorizationServer": {200, 200},
 	"signIn":                 {200, 200},
 	"getJwks":                {200, 200},
 	// The id of an invitation is a bearer secret, which the exerciser hands to the

@@ -21,6 +21,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/console"
+	"github.com/guildhall-dev/guildhall/internal/device"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/oidc"
@@ -52,6 +53,7 @@ type Services struct {
 	Roles         *role.Service
 	Invitations   *invitation.Service
 	Identities    *oidc.Service
+	Devices       *device.Service
 	Access        *access.Service
 	Retention     activity.Retention
 }
@@ -74,6 +76,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 	pages := console.NewPages(mux, server.router, publicURL)
 	account.Pages(pages, s.Accounts)
 	oidc.Pages(pages, s.Identities)
+	device.Pages(pages, s.Devices)
 	invitation.Pages(pages, s.Invitations)
 	m := newMetrics()
 	mux.HandleFunc("GET /healthz", server.healthz)
@@ -90,6 +93,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 func operations(r *route.Router, s Services, publicURL string) {
 	account.Register(r, s.Accounts)
 	oidc.Register(r, s.Identities)
+	device.Register(r, s.Devices, publicURL)
 	organization.Register(r, s.Organizations, s.DB.Heads())
 	member.Register(r, s.Members)
 	invitation.Register(r, s.Invitations, publicURL)

@@ -42,13 +42,8 @@ func (s *Service) Admit(ctx context.Context, who authn.Outsider) error {
 	if who.Email == "" {
 		return fault.New(fault.Unauthenticated, "No account here is known for this token of %s: sign in with it once in the browser.", s.settings.Name)
 	}
-	_, err := s.admit(ctx, clientOf(ctx), who)
+	_, err := s.admit(ctx, route.RequestInfo(ctx).Client(), who)
 	return err
-}
-
-func clientOf(ctx context.Context) authn.Client {
-	i := route.RequestInfo(ctx)
-	return authn.Client{Address: i.Address, UserAgent: i.UserAgent, Origin: "API", RequestID: i.ID}
 }
 
 // admit finds the account of somebody the provider vouches for: the one that was linked

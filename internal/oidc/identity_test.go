@@ -176,11 +176,11 @@ func TestIdentityTokens(t *testing.T) {
 		"our secret": token(func(c map[string]any) string {
 			return oidctest.SignWith(t, jose.HS256, []byte(strings.Repeat("s", 32)), c)
 		}, nil),
-		"an unproved address":         token(good, map[string]any{"email_verified": false}),
-		"an address proved in words":  token(good, map[string]any{"email_verified": "yes"}),
-		"no token":                    func(string) map[string]any { return map[string]any{"access_token": "x", "token_type": "Bearer"} },
-		"a list in place of a text":   token(good, map[string]any{"email": []string{"jane@example.com"}}),
-		"no subject": token(good, map[string]any{"sub": ""}),
+		"an unproved address":        token(good, map[string]any{"email_verified": false}),
+		"an address proved in words": token(good, map[string]any{"email_verified": "yes"}),
+		"no token":                   func(string) map[string]any { return map[string]any{"access_token": "x", "token_type": "Bearer"} },
+		"a list in place of a text":  token(good, map[string]any{"email": []string{"jane@example.com"}}),
+		"no subject":                 token(good, map[string]any{"sub": ""}),
 	} {
 		if r := come(answer); r.Status != 403 || r.Header.Get("Set-Cookie") == "" || strings.Contains(strings.Join(r.Header.Values("Set-Cookie"), " "), "session") {
 			t.Errorf("%s: %d %v %s", name, r.Status, r.Header, r.Body)
