@@ -42,7 +42,7 @@ var (
 // VerifySignature gives what a token says once its signature is known to be the
 // provider's. It is how the library asks for keys.
 func (k *keys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	signed, err := jose.ParseSigned(token, algorithms)
+	signed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (k *keys) signers(header jose.Header) []jose.JSONWebKey {
 	return list
 }
 
-func (k *keys) ages() (shown, tried time.Duration, any bool) {
+func (k *keys) ages() (shown, tried time.Duration, some bool) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	now := k.provider.clock.Now()
@@ -94,7 +94,7 @@ func (k *keys) ages() (shown, tried time.Duration, any bool) {
 // fresh asks the provider for its keys where ours are old, or where one is missing. One
 // request asks; while ours are good enough the others go on with them.
 func (k *keys) fresh(ctx context.Context, missing bool) error {
-	shown, tried, some := k.ages()
+	shown, _, some := k.ages()
 	if some && shown < keysFresh && !missing {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (k *keys) fresh(ctx context.Context, missing bool) error {
 		return nil
 	}
 	defer k.asking.Unlock()
-	shown, tried, some = k.ages() // another request may have asked while this one waited
+	shown, tried, some := k.ages() // another request may have asked while this one waited
 	if tried >= pause && (missing || !some || shown >= keysFresh) {
 		k.ask(ctx)
 		shown, _, some = k.ages()

@@ -72,7 +72,7 @@ func (p *provider) discover(ctx context.Context) (*rp.Provider, *keys, error) {
 		return found, keys, nil
 	}
 	defer p.asking.Unlock()
-	err := error(errPause)
+	err := errPause
 	if found, keys, due = p.remembered(); due && p.rested() {
 		err = p.ask(ctx)
 		found, keys, _ = p.remembered()

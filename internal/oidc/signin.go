@@ -105,10 +105,10 @@ func (s *Service) begin(ctx context.Context, publicURL, text string) (string, er
 // finish trades the code that came back for who somebody is.
 func (s *Service) finish(ctx context.Context, publicURL, text string, answer url.Values) (authn.Outsider, error) {
 	if problem := answer.Get("error"); problem != "" {
-		return authn.Outsider{}, s.refusal("the provider of identities refused a sign-in", errors.New(safeCode(problem)))
+		return authn.Outsider{}, s.refusal("the provider refuses it", errors.New(safeCode(problem)))
 	}
 	if by := answer.Get("iss"); by != "" && by != s.settings.Issuer {
-		return authn.Outsider{}, s.refusal("an answer came back from another provider than was asked", errors.New("the issuer differs"))
+		return authn.Outsider{}, s.refusal("the answer is another provider's", errors.New("the issuer differs"))
 	}
 	found, keys, err := s.provider.discover(ctx)
 	if err != nil {
@@ -126,13 +126,13 @@ func (s *Service) finish(ctx context.Context, publicURL, text string, answer url
 		if fault.Has(err, fault.Unavailable) {
 			return authn.Outsider{}, err
 		}
-		return authn.Outsider{}, s.refusal("an identity token was refused", err)
+		return authn.Outsider{}, s.refusal("the identity token is not good", err)
 	}
 	if subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(derive(text, "nonce"))) != 1 {
-		return authn.Outsider{}, s.refusal("an identity token was refused", errors.New("it was made for another sign-in"))
+		return authn.Outsider{}, s.refusal("the identity token is not good", errors.New("it was made for another sign-in"))
 	}
 	if c.Party != "" && c.Party != s.settings.ClientID {
-		return authn.Outsider{}, s.refusal("an identity token was refused", errors.New("it was made for another client"))
+		return authn.Outsider{}, s.refusal("the identity token is not good", errors.New("it was made for another client"))
 	}
 	if c.Email == "" {
 		if err := s.describe(ctx, found, token, &c); err != nil {
@@ -153,7 +153,7 @@ func (s *Service) describe(ctx context.Context, found *rp.Provider, token *oauth
 	}
 	var more claims
 	if err := info.Claims(&more); err != nil || more.Subject != c.Subject {
-		return s.refusal("an answer about a person was refused", errors.New("it is about another person"))
+		return s.refusal("the answer about the person is not good", errors.New("it is about another person"))
 	}
 	c.Email, c.Verified, c.GivenName, c.FamilyName = more.Email, more.Verified, more.GivenName, more.FamilyName
 	return nil
@@ -165,7 +165,7 @@ func (s *Service) exchangeFailed(err error) error {
 	var e *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &e) && e.Response != nil && e.Response.StatusCode < 500:
-		return s.refusal("the provider of identities did not take a code", errors.New(safeCode(e.ErrorCode)))
+		return s.refusal("the provider does not take the code", errors.New(safeCode(e.ErrorCode)))
 	case errors.As(err, &e):
 		return s.provider.unavailable(errors.New("the provider failed to answer about a code"))
 	}
@@ -174,7 +174,7 @@ func (s *Service) exchangeFailed(err error) error {
 
 // refusal says to the log why somebody was not let in, and to them what they can do.
 func (s *Service) refusal(why string, cause error) error {
-	s.log.Warn(why, slog.String("issuer", s.settings.Issuer), slog.Any("error", cause))
+	s.log.Warn("a sign-in through the provider of identities was refused", slog.String("issuer", s.settings.Issuer), slog.String("why", why), slog.Any("error", cause))
 	return fault.New(fault.SignInRefused, "%s did not let you in here. Begin again.", s.settings.Name).Because(cause)
 }
 
