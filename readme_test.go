@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/guildhall-dev/guildhall/internal/cli"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 )
@@ -26,6 +27,33 @@ func TestServedTable(t *testing.T) {
 // TestErrorCatalogue keeps the list of error codes true.
 func TestErrorCatalogue(t *testing.T) {
 	generated(t, "docs/errors.md", "codes", errorTable())
+}
+
+// TestSettingsTable keeps the reference of the settings true.
+func TestSettingsTable(t *testing.T) {
+	generated(t, "docs/guide/configure.md", "settings", settingsTable(t))
+}
+
+func settingsTable(t *testing.T) string {
+	t.Helper()
+	settings, err := cli.Settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	group := ""
+	for _, s := range settings {
+		if s.Group != group || group == "" {
+			group = s.Group
+			fmt.Fprintf(&b, "\n### %s\n\n| flag | environment | key in the file | default | meaning |\n|---|---|---|---|---|\n", group)
+		}
+		standard := ""
+		if s.Default != "" {
+			standard = "`" + s.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s` | `%s` | %s | %s |\n", s.Flag, s.Environment, s.Key, standard, strings.ReplaceAll(s.Help, "|", "\\|"))
+	}
+	return b.String() + "\n"
 }
 
 func servedTable() string {

@@ -140,7 +140,7 @@ type server struct {
 	state    *os.ProcessState
 }
 
-var listens = regexp.MustCompile(`^Guildhall listens on (http://\S+) \(`)
+var listens = regexp.MustCompile(`^Guildhall listens on (https?://\S+) \(`)
 
 // launch starts a server and waits until it says where it listens.
 func launch(env []string, args ...string) (*server, error) {

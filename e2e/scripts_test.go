@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,6 +15,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
 	_ "modernc.org/sqlite"             // the driver
 
+	"github.com/guildhall-dev/guildhall/internal/mail/mailtest"
 	"github.com/guildhall-dev/guildhall/internal/store/storetest"
 )
 
@@ -31,6 +31,9 @@ import (
 //	api STATUS METHOD PATH [BODY]   asks the server as the holder of $TOKEN
 //	await STATUS METHOD PATH        asks until the server answers so
 //	sql STATEMENT         changes the database behind Guildhall's back
+//	mailbox               starts an SMTP server; $SMTP_URL is its address
+//	letter ADDRESS        waits for the next letter, which must go there, and prints it; $LINK is the link in it
+//	noletter              no further letter has come
 func TestScripts(t *testing.T) {
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -66,6 +69,7 @@ func TestScripts(t *testing.T) {
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"keys": keys, "take": take, "serve": serve, "shutdown": shutdown, "output": printed, "api": api, "await": await, "sql": runSQL,
+					"mailbox": mailbox, "letter": letter, "noletter": noLetter,
 				},
 			})
 		})
@@ -78,6 +82,7 @@ type storyKey struct{}
 type story struct {
 	place
 	server *server // the running one
+	box    *mailtest.Server
 }
 
 func storyOf(ts *testscript.TestScript) *story { return ts.Value(storyKey{}).(*story) }
@@ -201,12 +206,7 @@ func runSQL(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: sql STATEMENT")
 	}
-	p := storyOf(ts).place
-	driver, source := "sqlite", "file:"+p.sqlite()+"?_pragma=busy_timeout(10000)"
-	if p.url != "" {
-		driver, source = "pgx", p.url
-	}
-	db, err := sql.Open(driver, source)
+	db, err := storyOf(ts).database()
 	ts.Check(err)
 	defer db.Close()
 	result, err := db.Exec(args[0])

@@ -25,12 +25,14 @@ import (
 // has no line of its own, and one feature never imports another. A folder's subfolders count as the folder.
 const arrows = `
 main     -> cli
-cli      -> app httpd feature console config object route audit authz authn seal plan job store fault id clock
-app      ->     httpd feature console config object route audit authz authn seal plan job store fault id clock
-httpd    ->           feature console        object route audit authz authn seal plan job store fault id clock
-feature  ->                   console        object route audit authz authn seal plan job store fault id clock
-console  ->                          route          authz authn                          store fault id clock
+cli      -> app httpd feature console config mail object route audit authz authn seal plan job store fault id clock doctor certificate
+app      ->     httpd feature console config mail object route audit authz authn seal plan job store fault id clock certificate
+doctor   ->                           config mail              audit authz authn seal          store fault id clock certificate
+httpd    ->           feature console        mail object route audit authz authn seal plan job store fault id clock
+feature  ->                   console        mail object route audit authz authn seal plan job store fault id clock
+console  ->                               route          authz authn                     store fault id clock
 config   ->                                                                      plan           fault id clock
+mail     ->                                                           authn seal      job store fault id clock
 object   ->                                               audit authz authn seal          store fault id clock
 route    ->                                                     authz authn               store fault id clock
 audit    ->                                                           authn seal          store fault id clock
@@ -40,6 +42,7 @@ seal     ->                                                                     
 plan     ->                                                                                     fault
 job      ->                                                                               store fault id clock
 store    ->                                                                                     fault id clock
+certificate ->                                                                                        clock
 fault    ->
 id       ->
 clock    ->

@@ -168,8 +168,8 @@ func (s *Service) DropExpired(tx *store.Tx) error { return dropExpiredSessions(t
 // checkPassword finds the account of an address and a password, in the same time
 // whether or not there is one.
 func (s *Service) checkPassword(ctx context.Context, client authn.Client, email, password string) (Account, error) {
-	key := client.Address + "|" + authn.Key(email)
-	if err := s.address.Try(client.Address); err != nil {
+	key := client.Network() + "|" + authn.Key(email)
+	if err := s.address.Try(client.Network()); err != nil {
 		return Account{}, err
 	}
 	if err := s.pair.Try(key); err != nil {

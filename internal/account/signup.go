@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/guildhall-dev/guildhall/internal/audit"
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/fault"
@@ -90,6 +91,7 @@ func (s *Service) signUp(ctx context.Context, pass authz.Pass, request SignUpFie
 	for field, name := range map[string]*string{"first_name": &request.FirstName, "last_name": &request.LastName} {
 		*name = route.CheckName(checks, field, *name)
 	}
+	request.UserEmail = authn.CheckEmail(checks, "user_email", request.UserEmail)
 	if err := checks.Err(); err != nil {
 		return err
 	}

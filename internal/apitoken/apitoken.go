@@ -36,6 +36,9 @@ type APIToken struct {
 	UpdatedAt    clock.Time
 	ExpiresAt    clock.Time
 	LastUsedAt   clock.Time
+	// Active tells whether a request with it is let in: it sleeps while its creator is
+	// no member, and ends when it expires.
+	Active bool
 }
 
 // Created is a new token with its secret, which is shown this once.
@@ -128,7 +131,7 @@ func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Created, error
 	if !free {
 		return Created{}, fault.New(fault.NameTaken, "Organization Api Token name is already taken")
 	}
-	if t, err = load(tx, t.Organization, t.ID); err != nil { // with its creator's name
+	if t, err = load(tx, t.Organization, t.ID, tx.Now()); err != nil { // with its creator's name
 		return Created{}, err
 	}
 	return Created{t, secret}, audit.Record(tx, string(t.Organization), pass, audit.Entry{
@@ -146,7 +149,7 @@ func (s *Service) List(ctx context.Context, pass authz.Pass, name, creator strin
 	if err := pass.For(authz.TokenRead); err != nil {
 		return nil, err
 	}
-	all, err := list(s.db.Reader(ctx), pass.Organization())
+	all, err := list(s.db.Reader(ctx), pass.Organization(), s.db.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +169,7 @@ func (s *Service) Delete(ctx context.Context, pass authz.Pass, token id.Token) e
 		return err
 	}
 	return store.Do(ctx, s.db, pass, func(tx *store.Tx) error {
-		t, err := load(tx, pass.Organization(), token)
+		t, err := load(tx, pass.Organization(), token, tx.Now())
 		if err != nil {
 			return err
 		}

@@ -168,16 +168,7 @@ func TestGrants(t *testing.T) {
 
 func demote(t *testing.T, s *apptest.Server, by *apptest.Caller, organization id.Organization, c *apptest.Caller, role authz.RoleName) {
 	t.Helper()
-	actor, err := s.Authenticator.Authenticate(t.Context(), by.Scheme+" "+by.Credential)
-	if err != nil {
-		t.Fatal(err)
-	}
-	actor.Client.Origin = "API" // as a request would have
-	pass, err := s.Authorizer.Require(t.Context(), actor, authz.MemberManage, authz.Scope{Organization: organization, Kind: authz.KindOrganization})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Members.SetRole(t.Context(), pass, c.ID, authz.RoleID(organization, role)); err != nil {
+	if err := s.Members.SetRole(t.Context(), passOf(t, s, by, organization, authz.MemberManage), c.ID, authz.RoleID(organization, role)); err != nil {
 		t.Fatal(err)
 	}
 }

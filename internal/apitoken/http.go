@@ -34,6 +34,7 @@ type OrganizationAPIToken struct {
 	CreatedBy   string     `json:"created_by" doc:"The e-mail address of the person whose rights bound it. An addition of Guildhall."`
 	ExpiresAt   *time.Time `json:"expires_at" nullable:"true" doc:"When it stops working; null means never. An addition of Guildhall."`
 	LastUsedAt  *time.Time `json:"last_used_at" nullable:"true" doc:"When it was last used, to the minute; null means never. An addition of Guildhall."`
+	Active      bool       `json:"active" doc:"Whether a request with it is let in. False after it expired, and while it sleeps because the person who made it is not in the organization: then an admin can take it over or delete it. An addition of Guildhall."`
 }
 
 type organizationApiTokenCreate struct {
@@ -49,7 +50,7 @@ func shown(t APIToken) OrganizationAPIToken {
 	return OrganizationAPIToken{
 		ID: t.ID, CreatedAt: t.CreatedAt.Std(), UpdatedAt: t.UpdatedAt.Std(), Name: t.Name, Description: t.Description,
 		RoleName: t.RoleName, RoleID: authz.RoleID(t.Organization, t.Role), Hint: t.Hint, CreatedBy: t.CreatorEmail,
-		ExpiresAt: t.ExpiresAt.Pointer(), LastUsedAt: t.LastUsedAt.Pointer(),
+		ExpiresAt: t.ExpiresAt.Pointer(), LastUsedAt: t.LastUsedAt.Pointer(), Active: t.Active,
 	}
 }
 
@@ -74,6 +75,12 @@ func Register(r *route.Router, s *Service) {
 		ID: "deleteOrganizationApiToken", Method: http.MethodDelete, Path: path + "/{apiTokenId}", Tag: tag, Summary: "Delete organization api token",
 		Description: "The token stops working at once.", Permission: authz.TokenDelete, Scope: route.InOrganization, Status: http.StatusNoContent,
 	}, h.delete)
+	route.Register(r, route.Operation{
+		ID: "takeOverOrganizationApiToken", Method: http.MethodPost, Path: path + "/{apiTokenId}/takeOver", Tag: tag, Own: true, Summary: "Take an api token over",
+		Description: "The caller becomes the person whose rights bound the token, in place of who made it: for the tokens of somebody who left, which sleep otherwise. The secret and the role stay, so whoever knows the secret can use it from the next request on; delete the token instead where that should not be. For people who hold member.manage and api_token.create, and whose rights cover the token's role.",
+		Permission:  authz.MemberManage, Scope: route.InOrganization,
+		Refusals: []fault.Code{fault.PersonRequired, fault.CannotGrant, fault.IdempotencyReused},
+	}, h.takeOver)
 }
 
 type listInput struct {
@@ -115,12 +122,22 @@ func (h *handlers) create(ctx context.Context, pass authz.Pass, in *createInput)
 	return organizationApiTokenCreate{shown(created.APIToken), created.Secret}, nil
 }
 
-type deleteInput struct {
+// TokenPath is the path of operations on a token.
+type TokenPath struct {
 	route.OrganizationPath
 	Token string `path:"apiTokenId" format:"uuid" doc:"The token's id."`
 }
 
-func (h *handlers) delete(ctx context.Context, pass authz.Pass, in *deleteInput) (route.Empty, error) {
+func (h *handlers) takeOver(ctx context.Context, pass authz.Pass, in *TokenPath) (OrganizationAPIToken, error) {
+	token, err := route.PathID[id.Token]("apiTokenId", in.Token)
+	if err != nil {
+		return OrganizationAPIToken{}, err
+	}
+	t, err := h.service.TakeOver(ctx, pass, token)
+	return shown(t), err
+}
+
+func (h *handlers) delete(ctx context.Context, pass authz.Pass, in *TokenPath) (route.Empty, error) {
 	token, err := route.PathID[id.Token]("apiTokenId", in.Token)
 	if err != nil {
 		return route.Empty{}, err

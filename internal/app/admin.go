@@ -20,6 +20,18 @@ const (
 	CommandUserCreate          = "user-create"
 	CommandAccessToken         = "access-token"
 	CommandOrganizationRestore = "organization-restore"
+	CommandMailTest            = "mail-test"
+
+	CommandUserList             = "user-list"
+	CommandUserShow             = "user-show"
+	CommandUserDisable          = "user-disable"
+	CommandUserEnable           = "user-enable"
+	CommandUserLimit            = "user-limit"
+	CommandOrganizationList     = "organization-list"
+	CommandOrganizationShow     = "organization-show"
+	CommandOrganizationPlan     = "organization-plan"
+	CommandOrganizationRestrict = "organization-restrict"
+	CommandOrganizationPurge    = "organization-purge"
 )
 
 // Credentials name a person and a new password.
@@ -79,6 +91,28 @@ func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any,
 		return runWith(ctx, in, a.accessToken)
 	case CommandOrganizationRestore:
 		return runWith(ctx, in, a.restore)
+	case CommandMailTest:
+		return runWith(ctx, in, a.testMail)
+	case CommandUserList:
+		return runWith(ctx, in, a.listUsers)
+	case CommandUserShow:
+		return runWith(ctx, in, a.showUser)
+	case CommandUserDisable:
+		return runWith(ctx, in, a.disableUser)
+	case CommandUserEnable:
+		return runWith(ctx, in, a.enableUser)
+	case CommandUserLimit:
+		return runWith(ctx, in, a.limitUser)
+	case CommandOrganizationList:
+		return runWith(ctx, in, a.listOrganizations)
+	case CommandOrganizationShow:
+		return runWith(ctx, in, a.showOrganization)
+	case CommandOrganizationPlan:
+		return runWith(ctx, in, a.setPlan)
+	case CommandOrganizationRestrict:
+		return runWith(ctx, in, a.restrict)
+	case CommandOrganizationPurge:
+		return runWith(ctx, in, a.purgeNow)
 	}
 	return nil, fault.New(fault.NotFound, "The running server does not know the command %q; is it an older version?", command)
 }

@@ -8,14 +8,17 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
-	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/certificate"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/device"
@@ -23,6 +26,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/job"
+	"github.com/guildhall-dev/guildhall/internal/mail"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/oidc"
@@ -58,16 +62,19 @@ type App struct {
 	Identities    *oidc.Service
 	Devices       *device.Service
 	Jobs          *job.Queue
+	Mail          *mail.Outbox
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
 	KeyCreated string
 
-	master   *seal.Master
-	plans    *plan.Catalogue
-	signer   *authn.Signer
-	resolver *object.Resolver
-	lock     *os.File
+	master      *seal.Master
+	plans       *plan.Catalogue
+	signer      *authn.Signer
+	resolver    *object.Resolver
+	lock        *os.File
+	proxies     []netip.Prefix
+	certificate *certificate.Keeper // nil where somebody else does TLS
 }
 
 // Open opens and migrates the database and builds the services.
@@ -91,6 +98,14 @@ func Open(ctx context.Context, storage config.Storage, settings config.Server, o
 	a := &App{Storage: storage, Settings: settings, Log: o.Log}
 	if a.plans, err = plan.Load(settings.PlansFile); err != nil {
 		return nil, err
+	}
+	if a.proxies, err = settings.Proxies(); err != nil {
+		return nil, err
+	}
+	if settings.TLS() {
+		if a.certificate, err = certificate.Open(settings.TLSCert, settings.TLSKey, o.Clock); err != nil {
+			return nil, err
+		}
 	}
 	if err := a.open(ctx, o.Clock); err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -163,33 +178,19 @@ func (a *App) build(o Options) {
 	a.Authorizer = authz.New(a.DB)
 	a.resolver = object.NewResolver(a.DB)
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
+	a.Mail = mail.New(a.DB, a.Jobs, seal.NewKeeper(a.master), authz.System("letters"), a.Log, a.mailSettings())
 	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer, a.Settings.SessionLife)
-	a.Members = member.NewService(a.DB)
+	a.Members = member.NewService(a.DB, a.Mail)
 	a.Tokens = apitoken.NewService(a.DB)
 	a.Projects = project.NewService(a.DB)
-	a.Organizations = organization.NewService(a.DB, a.Jobs, a.plans, a.Members, organization.Settings{
+	a.Organizations = organization.NewService(a.DB, a.Jobs, a.plans, a.Members, a.Mail, organization.Settings{
 		MaxPerUser: a.Settings.MaxOrganizationsPerUser, SupportEmail: a.Settings.SupportEmail, Grace: a.Settings.DeletionGrace,
 	})
 	a.Roles = role.NewService(a.DB)
-	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Settings.InvitationLife)
+	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
 	a.identities(o.Clock)
-	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts)
+	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts, a.Mail)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members)
-}
-
-// identities trusts the provider of identities that the settings name, if they do.
-func (a *App) identities(c clock.Clock) {
-	set := a.Settings.OIDC
-	a.Identities = oidc.NewService(a.DB, c, a.Log, a.Accounts, oidc.Settings{
-		Issuer: set.Issuer, Audience: set.Audience, ClientID: set.ClientID, ClientSecret: string(set.ClientSecret), Name: set.Label(),
-		Anybody: set.CreateAccounts,
-	})
-	if a.Identities.TakesTokens() {
-		a.Authenticator.Trust(a.Identities)
-	}
-	if a.Identities.SignsIn() {
-		a.Accounts.Offer(account.Way{Label: "Sign in with " + a.Identities.Name(), Path: oidc.SignInPath})
-	}
 }
 
 // publicURLSetting remembers the server's address, so that tokens made by a command
@@ -203,16 +204,19 @@ func (a *App) issuer(ctx context.Context) error {
 		url = known
 	}
 	a.signer.SetIssuer(url)
+	a.Mail.SetPublicURL(url)
 	return err
 }
 
 // serverAt builds what answers requests, for a public URL.
 func (a *App) serverAt(publicURL string) *httpd.Server {
+	a.Mail.SetPublicURL(publicURL)
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Access: access.NewService(a.DB, a.resolver.Find),
-		Retention: a.Organizations.Retention,
-	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL)
+		Retention: a.Organizations.Retention, Metrics: []prometheus.Collector{a.Mail.Metrics()},
+	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL,
+		httpd.Edge{TrustedProxies: a.proxies, TLS: a.certificate != nil})
 }
 
 // Server builds what answers requests without listening, for tests.
@@ -239,5 +243,5 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// socketPath is where a running server takes the operator's commands.
-func socketPath(data string) string { return filepath.Join(data, "control.sock") }
+// ReloadCertificate reads the TLS certificate's files again.
+func (a *App) ReloadCertificate() error { return a.certificate.Reload() }

@@ -35,7 +35,7 @@ const maxSocketPath = 100
 // directory's descriptor where the directory lies deep. The file must stay open
 // while the path is used.
 func reachable(data string) (path string, dir *os.File, err error) {
-	path = socketPath(data)
+	path = config.Storage{Data: data}.ControlSocket()
 	if len(path) <= maxSocketPath {
 		return path, nil, nil
 	}
@@ -92,8 +92,9 @@ func (a *App) serveControl(ctx context.Context, l net.Listener) {
 }
 
 // Operate runs a command of the operator: through the running server of the data
-// directory, or, where none runs, on the database itself.
-func Operate(ctx context.Context, storage config.Storage, command string, in, out any) error {
+// directory, or, where none runs, on the database itself, where letters are queued
+// with the settings of mail.
+func Operate(ctx context.Context, storage config.Storage, mail config.Mail, command string, in, out any) error {
 	storage, err := storage.Complete()
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func Operate(ctx context.Context, storage config.Storage, command string, in, ou
 				return err
 			}
 		}
-		err := operateDirectly(ctx, storage, command, text, out)
+		err := operateDirectly(ctx, storage, mail, command, text, out)
 		if !fault.Has(err, fault.DataDirectoryInUse) || try == 50 {
 			return err
 		}
@@ -163,8 +164,10 @@ func ask(ctx context.Context, data, command string, text []byte, out any) (bool,
 	return true, json.NewDecoder(resp.Body).Decode(out)
 }
 
-func operateDirectly(ctx context.Context, storage config.Storage, command string, text []byte, out any) (err error) {
-	a, err := Open(ctx, storage, config.Defaults(), Options{})
+func operateDirectly(ctx context.Context, storage config.Storage, mail config.Mail, command string, text []byte, out any) (err error) {
+	settings := config.Defaults()
+	settings.Mail = mail
+	a, err := Open(ctx, storage, settings, Options{})
 	if err != nil {
 		return err
 	}

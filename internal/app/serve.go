@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,9 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
+
+// certificateInterval is how soon a renewed TLS certificate is found.
+const certificateInterval = 10 * time.Second
 
 // Serve listens and answers until ctx ends. What a person should know at the start
 // is written to out; ready is called with the address when requests are taken.
@@ -36,6 +40,10 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
+	if a.certificate != nil {
+		l = tls.NewListener(l, a.certificate.Config())
+		work.Go(func() { a.certificate.Watch(background, certificateInterval, a.Log) })
+	}
 	work.Go(func() { a.maintain(background) })
 	if a.Storage.Embedded() {
 		control, err := a.listenControl()
@@ -86,7 +94,7 @@ func (a *App) greet(ctx context.Context, out io.Writer, address, publicURL strin
 	if a.Storage.Embedded() {
 		where = "SQLite in " + a.Storage.Data
 	}
-	fmt.Fprintf(out, "Guildhall listens on %s (%s).\n", config.Server{}.BaseURL(address), where)
+	fmt.Fprintf(out, "Guildhall listens on %s (%s).\n", config.Server{TLSCert: a.Settings.TLSCert}.BaseURL(address), where)
 	if a.Settings.PublicURL != "" {
 		fmt.Fprintf(out, "Clients reach it under %s.\n", publicURL)
 	}

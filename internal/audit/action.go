@@ -14,6 +14,8 @@ const (
 	OrganizationDelete  Action = "organization.delete"
 	OrganizationRestore Action = "organization.restore"
 	OrganizationPurge   Action = "organization.purge"
+	OrganizationPlan    Action = "organization.plan"
+	RestrictionChange   Action = "organization.restrict" // set, or lifted
 	MemberAdd           Action = "member.add"
 	MemberRole          Action = "member.role"
 	MemberRemove        Action = "member.remove"
@@ -28,6 +30,7 @@ const (
 	RoleUpdate          Action = "role.update"
 	RoleDelete          Action = "role.delete"
 	APITokenCreate      Action = "api_token.create"
+	APITokenTakeOver    Action = "api_token.take_over"
 	APITokenDelete      Action = "api_token.delete"
 	ProjectCreate       Action = "project.create"
 	ProjectUpdate       Action = "project.update"
@@ -35,6 +38,9 @@ const (
 	AccountCreate       Action = "account.create"
 	AccountUpdate       Action = "account.update"
 	AccountSignIn       Action = "account.sign_in"
+	AccountDisable      Action = "account.disable"
+	AccountEnable       Action = "account.enable"
+	AccountLimit        Action = "account.limit"
 	AccountSignOut      Action = "account.sign_out"
 	IdentityLink        Action = "account.identity_link"
 	IdentityUnlink      Action = "account.identity_unlink"
@@ -56,6 +62,8 @@ var wires = map[Action]Wire{
 	OrganizationDelete:  {"DELETE", "ORGANIZATION", "", true},
 	OrganizationRestore: {"UPDATE", "ORGANIZATION", "", true},
 	OrganizationPurge:   {"DELETE", "ORGANIZATION", "", true},
+	OrganizationPlan:    {"UPDATE", "ORGANIZATION", "PLAN", false},
+	RestrictionChange:   {"UPDATE", "ORGANIZATION", "BILLING_INFO", false},
 	MemberAdd:           {"CREATE", "MEMBERS_AND_ROLES", "", true},
 	MemberRole:          {"UPDATE", "MEMBERS_AND_ROLES", "MEMBER_ROLE", true},
 	MemberRemove:        {"DELETE", "MEMBERS_AND_ROLES", "", true},
@@ -70,6 +78,7 @@ var wires = map[Action]Wire{
 	RoleUpdate:          {"UPDATE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
 	RoleDelete:          {"DELETE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
 	APITokenCreate:      {"CREATE", "ORGANIZATION", "API_TOKEN", false},
+	APITokenTakeOver:    {"UPDATE", "ORGANIZATION", "API_TOKEN", true},
 	APITokenDelete:      {"DELETE", "ORGANIZATION", "API_TOKEN", true},
 	ProjectCreate:       {"CREATE", "PROJECT", "", false},
 	ProjectUpdate:       {"UPDATE", "PROJECT", "", false},
@@ -77,6 +86,9 @@ var wires = map[Action]Wire{
 	AccountCreate:       {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+	AccountDisable:      {"UPDATE", "MEMBERS_AND_ROLES", "", false}, // the account's own head starts a new generation
+	AccountEnable:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
 	IdentityLink:        {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	IdentityUnlink:      {"DELETE", "MEMBERS_AND_ROLES", "", false},

@@ -128,6 +128,13 @@ var people = []step{
 		c.changed = []string{"email", "owner"}
 		return c
 	}},
+	{audit.APITokenTakeOver, func(t *testing.T, w *world) change {
+		before := document(t, w.jane.Get(t, w.path("/apiToken")).Must(t, 200).Value("results.0").(map[string]any))
+		r := with(w.joe, cli).Post(t, w.path("/apiToken/"+w.token+"/takeOver"), nil).Must(t, 200)
+		c := w.by(w.joe, audit.Reference{ID: w.token, Name: "robot"})
+		c.before, c.after, c.changed = before, r.Body, []string{"created_by", "updated_at"}
+		return c
+	}},
 	{audit.MemberRemove, func(t *testing.T, w *world) change {
 		with(w.jane, cli).Do(t, "DELETE", w.path("/member"), map[string]any{"user_id": w.joe.ID}).Must(t, 204)
 		c := w.by(w.jane, reference(w.joe))

@@ -80,7 +80,7 @@ const (
 )
 
 // steps are the changes that the product makes, in an order in which they can happen.
-var steps = slices.Concat(beginning, people, entering, ending)
+var steps = slices.Concat(beginning, people, entering, operating, ending)
 
 var beginning = []step{
 	{audit.AccountCreate, func(t *testing.T, w *world) change {

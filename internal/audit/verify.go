@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/store"
@@ -47,6 +48,16 @@ type storedHead struct {
 // Verify walks every chain of the database. A *BadEvent is the first bad event; any
 // other error means that it could not look.
 func Verify(q store.Querier, headMAC []byte) (Report, error) {
+	return VerifyNewest(q, headMAC, math.MaxInt64)
+}
+
+// Size is how many events the heads have numbered, without walking the chains.
+func Size(q store.Querier) (int64, error) {
+	return store.Value[int64](q, `SELECT CAST(COALESCE(SUM(seq), 0) AS BIGINT) FROM organization_head WHERE kind <> 'account'`)
+}
+
+// VerifyNewest verifies every head, and the newest events of every chain, so many of each.
+func VerifyNewest(q store.Querier, headMAC []byte, newest int64) (Report, error) {
 	var r Report
 	heads, err := store.All(q, `SELECT organization_id, kind, seq, rights_seq, hash, mac FROM organization_head ORDER BY organization_id`,
 		func(s store.Scan) (h storedHead, err error) {
@@ -67,7 +78,7 @@ func Verify(q store.Querier, headMAC []byte) (Report, error) {
 			continue
 		}
 		r.Streams++
-		if err := verifyChain(q, h, headMAC, purged, &r); err != nil {
+		if err := verifyChain(q, h, headMAC, purged, newest, &r); err != nil {
 			return r, err
 		}
 	}
@@ -102,7 +113,7 @@ func verifyHead(h storedHead, key []byte) error {
 }
 
 const chainRows = `SELECT seq, id, at, action, event_type, target_type, target_id, target_name, sub_target_type, triggered_by, actor_id,
-	origin, project_id, project_name, environment_id, environment_name, payload, digest, hash FROM event WHERE organization_id = $1 ORDER BY seq`
+	origin, project_id, project_name, environment_id, environment_name, payload, digest, hash FROM event WHERE organization_id = $1 AND seq > $2 ORDER BY seq`
 
 type storedEvent struct {
 	seq                   int64
@@ -121,9 +132,18 @@ type columns struct {
 
 // verifyChain finds the first bad event by the links between them, and looks at the
 // head only then: an altered head tells nothing of where the chain went wrong.
-func verifyChain(q store.Querier, h storedHead, headMAC []byte, purged map[string]bool, r *Report) error {
+func verifyChain(q store.Querier, h storedHead, headMAC []byte, purged map[string]bool, newest int64, r *Report) error {
 	var last int64
-	previous := noHash
+	previous, behind := noHash, int64(math.MinInt64) // an event with a number below one is looked at too
+	if h.seq > newest {
+		last, behind = h.seq-newest, h.seq-newest
+		var err error
+		if previous, err = store.Value[[]byte](q, `SELECT hash FROM event WHERE organization_id = $1 AND seq = $2`, h.id, last); errors.Is(err, store.ErrNone) {
+			return &BadEvent{Stream: h.id, Seq: last, Reason: "missing"}
+		} else if err != nil {
+			return err
+		}
+	}
 	err := store.Each(q, chainRows, func(s store.Scan) error {
 		var e storedEvent
 		c := &e.columns
@@ -143,7 +163,7 @@ func verifyChain(q store.Querier, h storedHead, headMAC []byte, purged map[strin
 			r.Erased++
 		}
 		return nil
-	}, h.id)
+	}, h.id, behind)
 	if err != nil {
 		var bad *BadEvent
 		if errors.As(err, &bad) {

@@ -4,6 +4,8 @@
 package authn
 
 import (
+	"net/netip"
+
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/id"
 )
@@ -49,6 +51,20 @@ type Client struct {
 	UserAgent string `json:"user_agent,omitempty"`
 	Origin    string `json:"origin,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
+}
+
+// Network is the part of the address that one party has to itself: a whole IPv4
+// address, the first 64 bits of an IPv6 one, whose rest its holder chooses freely.
+func (c Client) Network() string {
+	a, err := netip.ParseAddr(c.Address)
+	if err != nil || a.Is4() || a.Is4In6() {
+		return c.Address
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return c.Address
+	}
+	return p.String()
 }
 
 // ID is the actor's own id: the token's for an API token, else the person's.

@@ -196,7 +196,7 @@ func (a *Authenticator) apiToken(ctx context.Context, text string) (Actor, error
 }
 
 // StillValid checks an actor's credential again inside a Write: the account is
-// enabled, a person's credentials are the same, a token is still there.
+// enabled, a person's credentials are the same, a token is still there and its creator's.
 func StillValid(tx *store.Tx, actor Actor) error {
 	account, _, err := LoadAccount(tx, actor.User)
 	if errors.Is(err, store.ErrNone) {
@@ -214,10 +214,13 @@ func StillValid(tx *store.Tx, actor Actor) error {
 		}
 		return sessionStillThere(tx, actor)
 	}
-	_, err = store.Value[string](tx, `SELECT id FROM api_token WHERE id = $1 AND organization_id = $2 AND (expires_at = 0 OR expires_at > $3)`,
+	creator, err := store.Value[string](tx, `SELECT created_by FROM api_token WHERE id = $1 AND organization_id = $2 AND (expires_at = 0 OR expires_at > $3)`,
 		actor.Token, actor.Organization, tx.Now())
 	if errors.Is(err, store.ErrNone) {
 		return fault.New(fault.Unauthenticated, "")
+	}
+	if err == nil && id.User(creator) != actor.User { // taken over meanwhile: other rights bound it now
+		return fault.New(fault.RightsChanged, "")
 	}
 	return err
 }

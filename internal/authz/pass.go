@@ -51,6 +51,14 @@ func (p Pass) Also(permission Permission) bool {
 	return p.system != "" || Decide(p.rights, permission, p.scope).Allowed
 }
 
+// Operator refuses everybody but the server itself and its operator.
+func (p Pass) Operator() error {
+	if p.system != "" {
+		return nil
+	}
+	return errors.New("authz: only the operator may do this")
+}
+
 // CanGrant tells whether the holder may hand out a role.
 func (p Pass) CanGrant(role *Role) bool { return p.system != "" || p.rights.CanGrant(role) }
 

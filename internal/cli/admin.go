@@ -17,12 +17,20 @@ type adminCommands struct {
 	User         userCommands       `cmd:"" help:"People."`
 	AccessToken  accessTokenCommand `cmd:"" help:"Print a short-lived access token of a person."`
 	Organization organizationAdmin  `cmd:"" help:"Organizations."`
+	Mail         mailCommands       `cmd:"" help:"Letters."`
 }
 
-// operated is what every command of the operator takes.
-type operated struct {
+// stored is what every command takes that works on the data.
+type stored struct {
 	config.Storage `embed:"" group:"Storage"`
 	JSON           bool `name:"json" help:"Print one JSON object."`
+}
+
+// operated is what every command of the operator takes. A running server sends with
+// its own settings of mail.
+type operated struct {
+	stored
+	config.Mail `embed:""`
 }
 
 // operatorDeadline bounds a command of the operator.
@@ -31,7 +39,7 @@ const operatorDeadline = 2 * time.Minute
 func (c operated) do(o output, command string, in, out any, words func() string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), operatorDeadline)
 	defer cancel()
-	if err := app.Operate(ctx, c.Storage, command, in, out); err != nil {
+	if err := app.Operate(ctx, c.Storage, c.Mail, command, in, out); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -66,6 +74,12 @@ func (c bootstrapCommand) Run(o output) error {
 
 type userCommands struct {
 	Create userCreateCommand `cmd:"" help:"Create a verified person."`
+
+	List    userListCommand    `cmd:"" help:"List people, in the order of their addresses."`
+	Show    userShowCommand    `cmd:"" help:"Show a person, with the organizations that they belong to."`
+	Disable userDisableCommand `cmd:"" help:"Keep a person out: sign-in, access tokens and the API tokens that they made stop working at once. Nothing is lost."`
+	Enable  userEnableCommand  `cmd:"" help:"Let a disabled person in again; their tokens work as before."`
+	Set     userSetCommand     `cmd:"" help:"Change what a person may."`
 }
 
 type userCreateCommand struct {
@@ -94,11 +108,17 @@ func (c accessTokenCommand) Run(o output) error {
 
 type organizationAdmin struct {
 	Restore restoreCommand `cmd:"" help:"Bring a deleted organization back, with the same ids, while its time of grace lasts."`
+
+	List     organizationListCommand `cmd:"" help:"List organizations, deleted ones too, in the order of their names."`
+	Show     organizationShowCommand `cmd:"" help:"Show an organization."`
+	Plan     planCommand             `cmd:"" help:"Put an organization on another plan."`
+	Restrict restrictCommand         `cmd:"" help:"Keep an organization from deploying, or lift that."`
+	Purge    purgeCommand            `cmd:"" help:"Remove an organization for good, with everything in it."`
 }
 
 type restoreCommand struct {
 	operated
-	Name string `arg:"" help:"The organization's name."`
+	Name string `arg:"" help:"The organization's name or id."`
 }
 
 // Run restores an organization.
@@ -113,7 +133,7 @@ type auditCommands struct {
 	Verify verifyCommand `cmd:"" help:"Check that no event was altered, removed, moved or inserted. Exit 0: none; exit 1: the first bad event is named."`
 }
 
-type verifyCommand struct{ operated }
+type verifyCommand struct{ stored }
 
 // verdict is what --json prints.
 type verdict struct {

@@ -28,6 +28,8 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Start the server."`
 	Admin   adminCommands  `cmd:"" help:"The operator's commands; they work beside a running server and without one."`
 	Audit   auditCommands  `cmd:"" help:"The record of what happened."`
+	Doctor  doctorCommand  `cmd:"" help:"Look at the installation, and say what is wrong with it and what to do."`
+	Setting configCommands `cmd:"" name:"config" help:"The settings of the server."`
 	Openapi openapiCommand `cmd:"" help:"Print the API's description (OpenAPI 3.0)."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -42,16 +44,7 @@ var errSilent = errors.New("reported")
 func Main(args []string, out, errOut io.Writer) int {
 	var c commands
 	code := -1
-	parser, err := kong.New(&c,
-		kong.Name("guildhall"),
-		kong.Description("The organization control plane for application platforms. Every flag is also an environment variable (GUILDHALL_ and the flag's name) and a key of the file given with --config."),
-		kong.DefaultEnvars("GUILDHALL"),
-		kong.Configuration(loadYAML),
-		kong.Writers(out, errOut),
-		kong.Exit(func(n int) { code = n }),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
+	parser, err := newParser(&c, out, errOut, func(n int) { code = n })
 	if err != nil {
 		fmt.Fprintln(errOut, "guildhall:", err)
 		return exitUsage
@@ -68,13 +61,26 @@ func Main(args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "Run guildhall --help, or any command with --help.")
 		return exitUsage
 	}
-	if err := ctx.Run(output{out, errOut}); err != nil {
+	if err := ctx.Run(output{out, errOut}, &c); err != nil {
 		if !errors.Is(err, errSilent) {
 			fmt.Fprintln(errOut, "guildhall:", explain(err))
 		}
 		return exitFailed
 	}
 	return 0
+}
+
+func newParser(c *commands, out, errOut io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("guildhall"),
+		kong.Description("The organization control plane for application platforms. Every flag is also an environment variable (GUILDHALL_ and the flag's name) and a key of the file given with --config."),
+		kong.DefaultEnvars("GUILDHALL"),
+		kong.Configuration(loadYAML),
+		kong.Writers(out, errOut),
+		kong.Exit(exit),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
 }
 
 // explain words an error for the terminal: a refusal by its sentence and fields.
@@ -135,9 +141,22 @@ func (f fileResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 		}
 	}
 	if value, ok := f[flag.Name]; ok {
-		return fmt.Sprint(value), nil
+		return text(value), nil
 	}
 	return nil, nil //nolint:nilnil // the same
+}
+
+// text is a value of the file as the flag takes it: a list with commas.
+func text(value any) string {
+	list, ok := value.([]any)
+	if !ok {
+		return fmt.Sprint(value)
+	}
+	parts := make([]string, len(list))
+	for i, part := range list {
+		parts[i] = fmt.Sprint(part)
+	}
+	return strings.Join(parts, ",")
 }
 
 // release is set when a release is built: -ldflags "-X …/internal/cli.release=1.0.0".

@@ -35,7 +35,30 @@ func (c serveCommand) Run(o output) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	if c.TLS() {
+		defer reloadOnHangup(a)()
+	}
 	return a.Serve(ctx, o.out, nil)
+}
+
+// reloadOnHangup reads the TLS certificate again at each SIGHUP, until the function it
+// gives is called. Without TLS there is nothing to reload, and a closed terminal ends the server.
+func reloadOnHangup(a *app.App) func() {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			if err := a.ReloadCertificate(); err != nil {
+				a.Log.Error("the new TLS certificate is not used", slog.Any("error", err))
+				continue
+			}
+			a.Log.Info("the TLS certificate was read again")
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
 }
 
 func logger(w io.Writer, s config.Server) *slog.Logger {

@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -64,13 +65,21 @@ func (s Storage) Complete() (Storage, error) {
 // Embedded tells whether the embedded database is used.
 func (s Storage) Embedded() bool { return s.DatabaseURL == "" }
 
+// ControlSocket is where a running server takes the operator's commands.
+func (s Storage) ControlSocket() string { return filepath.Join(s.Data, "control.sock") }
+
 // DatabaseFile is the embedded database's file.
 func (s Storage) DatabaseFile() string { return filepath.Join(s.Data, "guildhall.db") }
 
 // Server is how the server behaves.
 type Server struct {
+	Mail `embed:""`
+
 	Listen                  string        `help:"Address to listen on; :8080 for all interfaces." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
-	PublicURL               string        `help:"Address under which clients reach the server, for links. Default: http:// and the listen address." placeholder:"URL"`
+	PublicURL               string        `help:"Address under which clients reach the server, for links. Default: http:// (https:// with a TLS certificate) and the listen address." placeholder:"URL"`
+	TLSCert                 string        `help:"PEM file of a TLS certificate with its chain; the server then speaks https. Read anew when it changes, and on SIGHUP." placeholder:"FILE"`
+	TLSKey                  string        `help:"PEM file of the TLS certificate's key." placeholder:"FILE"`
+	TrustedProxies          []string      `help:"Addresses and networks (10.0.0.0/8) of proxies in front, separated by commas: only they are believed when X-Forwarded-For names a client." placeholder:"CIDR"`
 	LogFormat               string        `help:"text for people, json for machines." enum:"text,json" default:"text"`
 	LogLevel                string        `help:"Least important messages to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	AccessTokenLife         time.Duration `help:"How long an access token of a person works; 1m to 24h." default:"1h"`
@@ -96,12 +105,18 @@ func Defaults() Server {
 
 // Check tells what is wrong with the settings.
 func (s Server) Check() error {
-	var wrong []error
+	wrong := []error{s.Mail.Check()}
 	if s.PublicURL != "" {
 		u, err := url.Parse(s.PublicURL)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" {
 			wrong = append(wrong, fmt.Errorf("--public-url %q must look like https://guildhall.example.com", s.PublicURL))
 		}
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		wrong = append(wrong, errors.New("--tls-cert and --tls-key go together: one of them is missing"))
+	}
+	if _, err := s.Proxies(); err != nil {
+		wrong = append(wrong, err)
 	}
 	if s.AccessTokenLife < time.Minute || s.AccessTokenLife > 24*time.Hour {
 		wrong = append(wrong, fmt.Errorf("--access-token-life %s must lie between 1m and 24h", s.AccessTokenLife))
@@ -127,6 +142,35 @@ func (s Server) Check() error {
 	return errors.Join(append(wrong, s.OIDC.check(s.PublicURL))...)
 }
 
+// TLS tells whether the server itself speaks TLS.
+func (s Server) TLS() bool { return s.TLSCert != "" }
+
+// Proxies are the networks of the trusted proxies.
+func (s Server) Proxies() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, text := range s.TrustedProxies {
+		text = strings.TrimSpace(text)
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			var a netip.Addr
+			if a, err = netip.ParseAddr(text); err == nil {
+				p = netip.PrefixFrom(a.WithZone(""), a.BitLen())
+			}
+		}
+		if a := p.Addr(); err == nil && a.Is4In6() {
+			p = netip.PrefixFrom(a.Unmap(), max(p.Bits()-96, 0))
+		}
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("--trusted-proxies %q must be an address or a network like 10.0.0.0/8", text)
+		case p.Bits() == 0:
+			return nil, fmt.Errorf("--trusted-proxies %q would believe everybody: name the proxies", text)
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
+}
+
 // BaseURL is the public URL without a slash at its end, or one made of the address
 // that the server listens on.
 func (s Server) BaseURL(address string) string {
@@ -140,6 +184,9 @@ func (s Server) BaseURL(address string) string {
 		if port, ok := strings.CutPrefix(address, everywhere); ok {
 			address = "localhost:" + port
 		}
+	}
+	if s.TLS() {
+		return "https://" + address
 	}
 	return "http://" + address
 }

@@ -132,6 +132,14 @@ func TestCheck(t *testing.T) {
 		"grace in the past":  {func(s *config.Server) { s.DeletionGrace = -1 }, "--deletion-grace"},
 		"no time to stop":    {func(s *config.Server) { s.ShutdownTimeout = 0 }, ""},
 		"a time in the past": {func(s *config.Server) { s.ShutdownTimeout = -1 }, "--shutdown-timeout"},
+		"a pair":             {func(s *config.Server) { s.TLSCert, s.TLSKey = "c", "k" }, ""},
+		"only a certificate": {func(s *config.Server) { s.TLSCert = "c" }, "--tls-key"},
+		"only a key":         {func(s *config.Server) { s.TLSKey = "k" }, "--tls-cert"},
+		"proxies":            {func(s *config.Server) { s.TrustedProxies = []string{"10.0.0.0/8", "::1", " 192.0.2.1"} }, ""},
+		"a proxy by name":    {func(s *config.Server) { s.TrustedProxies = []string{"proxy.example.com"} }, "--trusted-proxies"},
+		"a proxy of nobody":  {func(s *config.Server) { s.TrustedProxies = []string{""} }, "--trusted-proxies"},
+		"everybody":          {func(s *config.Server) { s.TrustedProxies = []string{"0.0.0.0/0"} }, "--trusted-proxies"},
+		"everybody, by IPv6": {func(s *config.Server) { s.TrustedProxies = []string{"::ffff:0.0.0.0/96"} }, "--trusted-proxies"},
 	} {
 		s := config.Defaults()
 		c.change(&s)
@@ -145,6 +153,13 @@ func TestCheck(t *testing.T) {
 		if err := everything.Check(); err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("of many mistakes %s is not named: %v", flag, err)
 		}
+	}
+}
+
+func TestProxies(t *testing.T) {
+	got, err := config.Server{TrustedProxies: []string{"10.1.2.3/8", "192.0.2.1", "2001:db8::5/32", "::ffff:192.0.2.9"}}.Proxies()
+	if err != nil || fmt.Sprint(got) != "[10.0.0.0/8 192.0.2.1/32 2001:db8::/32 192.0.2.9/32]" {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 
@@ -163,6 +178,10 @@ func TestBaseURL(t *testing.T) {
 		s := config.Server{PublicURL: c.public}
 		if got := s.BaseURL(c.address); got != c.want {
 			t.Errorf("%q on %s: %s, want %s", c.public, c.address, got, c.want)
+		}
+		s.TLSCert = "here"
+		if got := s.BaseURL(c.address); c.public == "" && got != strings.Replace(c.want, "http:", "https:", 1) {
+			t.Errorf("with TLS on %s: %s", c.address, got)
 		}
 	}
 }

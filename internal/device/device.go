@@ -39,6 +39,7 @@ type Accounts interface {
 type Service struct {
 	db       *store.DB
 	accounts Accounts
+	outbox   Outbox
 	polls    *polls
 	address  *authn.Limiter // requests for codes from one address
 	all      *authn.Limiter // requests for codes at all: each is a row
@@ -47,9 +48,9 @@ type Service struct {
 }
 
 // NewService makes the service.
-func NewService(db *store.DB, c clock.Clock, accounts Accounts) *Service {
+func NewService(db *store.DB, c clock.Clock, accounts Accounts, outbox Outbox) *Service {
 	return &Service{
-		db: db, accounts: accounts, polls: newPolls(c),
+		db: db, accounts: accounts, outbox: outbox, polls: newPolls(c),
 		address: authn.NewLimiter(c, 20, 10*time.Second),
 		all:     authn.NewLimiter(c, 1000, 100*time.Millisecond),
 		guesses: authn.NewLimiter(c, 10, 30*time.Second),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/mail/mailtest"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
@@ -401,4 +402,18 @@ func TestPagesNeedAPerson(t *testing.T) {
 		program(s).With("Sec-Fetch-Site", "cross-site").Post(t, path, "user_code=x").Refused(t, 403, "cross_origin")
 	}
 	refused(t, trade(t, s, codes.Text("device_code")), "authorization_pending")
+}
+
+// TestLetter: the owner hears of a token that was shown twice.
+func TestLetter(t *testing.T) {
+	inbox := mailtest.Start(t)
+	s := apptest.Start(t, apptest.Storage(t, "sqlite"), apptest.Options{Settings: inbox.Settings})
+	s.Person(t, "jane@example.com")
+	first := signedIn(t, s, "jane@example.com")
+	refresh(t, s, first.Text("refresh_token")).Must(t, 200)
+	refused(t, refresh(t, s, first.Text("refresh_token")), "invalid_grant")
+	if _, err := s.Jobs.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	inbox.To(t, "jane@example.com").Says("A program was signed out of your account", "the program cli was shown a second time, from the network address 127.0.0.1")
 }

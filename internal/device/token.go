@@ -177,6 +177,9 @@ func (s *Service) endFamily(tx *store.Tx, client authn.Client, a authn.Account, 
 	if err := s.accounts.Leave(tx, f.user, f.session); err != nil {
 		return err
 	}
+	if err := s.tellReuse(tx, a, client, f); err != nil {
+		return err
+	}
 	by := holder{authn.Actor{Kind: authn.Person, User: a.ID, Name: a.Email, Client: client}}
 	return record(tx, by, audit.RefreshReuse, a, nil)
 }

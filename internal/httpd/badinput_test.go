@@ -151,7 +151,7 @@ func bodies(t *testing.T, op route.Operation, good any) []bad {
 		{name: "invalid UTF-8", body: with("\"x\":\"a\xff\xfeb\""), status: 400},
 		{name: "UTF-16", body: []byte("\xff\xfe{\x00}\x00"), status: 400},
 		{name: "byte order mark", body: append([]byte("\xef\xbb\xbf"), whole...), status: 400},
-		{name: "half a surrogate", body: with(`"x":"\ud800"`), status: -1},
+		{name: "half a surrogate", body: with(`"x":"\ud800"`), status: 400},
 		{name: "a key in two cases", body: with(fmt.Sprintf(`%q:"b"`, strings.ToUpper(first))), status: 400},
 		{name: "a key twice", body: with(fmt.Sprintf(`%q:"b"`, first)), status: 400},
 		{name: "a key twice below", body: with(`"x":{"a":1,"A":2}`), status: 400},

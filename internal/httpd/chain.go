@@ -3,7 +3,6 @@ package httpd
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -73,12 +72,13 @@ var (
 	noStore    = []string{"no-store"}
 	noReferrer = []string{"no-referrer"}
 	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	onlyTLS    = []string{"max-age=31536000"} // a year; other hosts of the domain are not ours to bind
 )
 
 // chain is what every request passes: request id, deadline, security headers,
 // panic guard, log line and metrics. Who calls and whether they may is asked at
-// the operation, see package route.
-func chain(next http.Handler, log *slog.Logger, m *metrics) http.Handler {
+// the operation, see package route. secure says that clients reach us by TLS.
+func chain(next http.Handler, log *slog.Logger, m *metrics, edge Edge, secure bool) http.Handler {
 	sameOrigin := http.NewCrossOriginProtection()
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route.WriteProblem(w, r, fault.New(fault.CrossOrigin, ""))
@@ -86,7 +86,7 @@ func chain(next http.Handler, log *slog.Logger, m *metrics) http.Handler {
 	next = sameOrigin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		info := &route.Info{ID: requestID(r), Path: r.URL.Path, Address: address(r), UserAgent: truncate(r.UserAgent(), 512)}
+		info := &route.Info{ID: requestID(r), Path: r.URL.Path, Address: edge.address(r), UserAgent: truncate(r.UserAgent(), 512)}
 		ctx := &deadline{Context: route.WithInfo(r.Context(), info), at: started.Add(requestDeadline)}
 		defer ctx.end()
 		h := w.Header()
@@ -95,6 +95,9 @@ func chain(next http.Handler, log *slog.Logger, m *metrics) http.Handler {
 		h["Cache-Control"] = noStore
 		h["Referrer-Policy"] = noReferrer
 		h["Content-Security-Policy"] = noContent
+		if secure {
+			h["Strict-Transport-Security"] = onlyTLS
+		}
 		rec := &recorder{ResponseWriter: w}
 		guarded(next, rec, r.WithContext(ctx), log)
 		done(log, m, r, info, rec, time.Since(started))
@@ -146,14 +149,6 @@ func requestID(r *http.Request) string {
 		}
 	}
 	return given
-}
-
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // truncate cuts at a character's border and drops what is no text.

@@ -38,8 +38,13 @@ func (k *kept) String() string {
 // chained serves one handler behind the chain.
 func chained(t *testing.T, h http.HandlerFunc) (*httptest.Server, *kept, *metrics) {
 	t.Helper()
+	return chainedAt(t, h, Edge{}, false)
+}
+
+func chainedAt(t *testing.T, h http.HandlerFunc, edge Edge, secure bool) (*httptest.Server, *kept, *metrics) {
+	t.Helper()
 	log, m := &kept{}, newMetrics()
-	server := httptest.NewUnstartedServer(chain(h, slog.New(slog.NewJSONHandler(log, nil)), m))
+	server := httptest.NewUnstartedServer(chain(h, slog.New(slog.NewJSONHandler(log, nil)), m, edge, secure))
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.Start()
 	t.Cleanup(server.Close)

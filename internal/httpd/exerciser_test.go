@@ -63,6 +63,7 @@ var fields = map[string]func(t *testing.T, w *world) any{
 	"expires_at":          func(*testing.T, *world) any { return apptest.Epoch.Add(240 * time.Hour) },
 	"admin_emails":        func(*testing.T, *world) any { return []string{"ops@example.com"} },
 	"communication_email": func(_ *testing.T, w *world) any { return w.owner.Email },
+	"user_email":          func(_ *testing.T, w *world) any { return w.owner.Email },
 	"email":               func(_ *testing.T, w *world) any { return w.owner.Email },
 	"password":            func(*testing.T, *world) any { return apptest.Password },
 	"website_url":         func(*testing.T, *world) any { return "https://example.com" },

@@ -77,6 +77,12 @@ func (w shared) demote(t *testing.T) {
 	}
 }
 
+// remove takes jane out of the organization.
+func (w shared) remove(t *testing.T) {
+	t.Helper()
+	w.owner.Do(t, "DELETE", "/organization/"+string(w.organization)+"/member", map[string]any{"user_id": w.jane.ID}).Must(t, 204)
+}
+
 // TestRevocationUnderLoad: rights that were taken away are gone when that is
 // acknowledged: at once on this node, within a second on another one.
 func TestRevocationUnderLoad(t *testing.T) {
@@ -90,6 +96,8 @@ func TestRevocationUnderLoad(t *testing.T) {
 		}, map[int]bool{401: true}},
 		"member demoted":  {func(w shared) *apptest.Caller { return w.jane }, func(t *testing.T, w shared) { w.demote(t) }, map[int]bool{403: true}},
 		"creator demoted": {func(w shared) *apptest.Caller { return w.token }, func(t *testing.T, w shared) { w.demote(t) }, map[int]bool{403: true}},
+		"member removed":  {func(w shared) *apptest.Caller { return w.jane }, func(t *testing.T, w shared) { w.remove(t) }, map[int]bool{404: true}},
+		"creator removed": {func(w shared) *apptest.Caller { return w.token }, func(t *testing.T, w shared) { w.remove(t) }, map[int]bool{401: true, 404: true}},
 		"organization deleted": {func(w shared) *apptest.Caller { return w.jane }, func(t *testing.T, w shared) {
 			w.owner.Delete(t, "/organization/"+string(w.organization)).Must(t, 204)
 		}, map[int]bool{404: true}},

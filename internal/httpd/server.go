@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/guildhall-dev/guildhall/internal/access"
@@ -56,6 +58,7 @@ type Services struct {
 	Devices       *device.Service
 	Access        *access.Service
 	Retention     activity.Retention
+	Metrics       []prometheus.Collector // the services' own
 }
 
 // Server answers requests.
@@ -68,7 +71,7 @@ type Server struct {
 }
 
 // New makes the server. publicURL stands in links.
-func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
+func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge) *Server {
 	mux := http.NewServeMux()
 	server := &Server{db: s.DB}
 	server.router = route.New(mux, document(publicURL), d)
@@ -79,13 +82,14 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string) *Server {
 	device.Pages(pages, s.Devices)
 	invitation.Pages(pages, s.Invitations)
 	m := newMetrics()
+	m.registry.MustRegister(s.Metrics...)
 	mux.HandleFunc("GET /healthz", server.healthz)
 	mux.HandleFunc("GET /readyz", server.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /openapi.json", serveDocument(server.router))
 	pages.Handle("GET /{$}", authz.Public, welcome)
 	mux.Handle("/", newElsewhere(mux))
-	server.handler = chain(mux, log, m)
+	server.handler = chain(mux, log, m, edge, edge.TLS || strings.HasPrefix(publicURL, "https://"))
 	return server
 }
 

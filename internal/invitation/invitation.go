@@ -61,12 +61,13 @@ type Service struct {
 	db            *store.DB
 	organizations Organizations
 	members       Members
+	outbox        Outbox
 	life          time.Duration
 }
 
 // NewService makes the service; an invitation lasts for the given time.
-func NewService(db *store.DB, organizations Organizations, members Members, life time.Duration) *Service {
-	return &Service{db, organizations, members, life}
+func NewService(db *store.DB, organizations Organizations, members Members, outbox Outbox, life time.Duration) *Service {
+	return &Service{db, organizations, members, outbox, life}
 }
 
 // Outcome is what became of one of many addresses: an invitation, or a refusal.
@@ -166,6 +167,9 @@ func (s *Service) create(tx *store.Tx, pass authz.Pass, email string, role *auth
 	if err != nil {
 		return i, err
 	}
+	if err := s.tell(tx, i); err != nil {
+		return i, err
+	}
 	return i, i.record(tx, pass, audit.InvitationCreate, nil, i.brief())
 }
 
@@ -228,10 +232,14 @@ func (s *Service) show(q store.Querier, publicURL string, found ...Invitation) (
 		if err != nil {
 			return nil, err
 		}
-		link := publicURL + "/accept-invitation?" + url.Values{"inviteToken": {i.ID}, "organization": {string(i.Organization)}}.Encode()
-		shown = append(shown, Shown{Invitation: i, OrganizationName: name, LogoURL: logo, Expired: i.ExpiresAt <= s.db.Now(), Link: link})
+		shown = append(shown, Shown{Invitation: i, OrganizationName: name, LogoURL: logo, Expired: i.ExpiresAt <= s.db.Now(), Link: publicURL + i.path()})
 	}
 	return shown, nil
+}
+
+// path is where the invited person looks at the invitation.
+func (i Invitation) path() string {
+	return "/accept-invitation?" + url.Values{"inviteToken": {i.ID}, "organization": {string(i.Organization)}}.Encode()
 }
 
 // Resend renews an invitation's life under the same id and link.
@@ -252,6 +260,9 @@ func (s *Service) Resend(ctx context.Context, pass authz.Pass, invitation string
 		before := i.brief()
 		i.UpdatedAt, i.ExpiresAt = tx.Now(), tx.Now().Add(s.life)
 		if err := renew(tx, i); err != nil {
+			return i, err
+		}
+		if err := s.tell(tx, i); err != nil {
 			return i, err
 		}
 		return i, i.record(tx, pass, audit.InvitationResend, before, i.brief())

@@ -38,10 +38,11 @@ func list(q store.Querier, organization id.Organization) ([]Invitation, error) {
 	return store.All(q, invitations+`WHERE i.organization_id = $1 ORDER BY i.created_at, i.id`, scan, organization)
 }
 
-// listFor reads the invitations in force for a person's address.
+// listFor reads the invitations in force for a person's address, once it is known to
+// be theirs.
 func listFor(q store.Querier, user id.User, now clock.Time) ([]Invitation, error) {
 	return store.All(q, invitations+`JOIN account me ON me.email_key = i.email_key
-		WHERE me.id = $1 AND i.expires_at > $2 ORDER BY i.created_at, i.id`, scan, user, now)
+		WHERE me.id = $1 AND me.verified_at <> 0 AND i.expires_at > $2 ORDER BY i.created_at, i.id`, scan, user, now)
 }
 
 func insert(tx *store.Tx, i Invitation, inviter id.User) error {

@@ -3,7 +3,7 @@ package job
 // Woken tells, once, whether the queue was told of a new job.
 func (q *Queue) Woken() bool {
 	select {
-	case <-q.wake:
+	case <-q.lanes[""].wake:
 		return true
 	default:
 		return false

@@ -17,6 +17,7 @@ import (
 type Member struct {
 	User       id.User
 	Email      string
+	Reach      string // where letters to the person go
 	FirstName  string
 	LastName   string
 	Nickname   string
@@ -28,10 +29,13 @@ type Member struct {
 }
 
 // Service changes memberships.
-type Service struct{ db *store.DB }
+type Service struct {
+	db     *store.DB
+	outbox Outbox
+}
 
-// NewService makes the service.
-func NewService(db *store.DB) *Service { return &Service{db} }
+// NewService makes the service; the outbox takes its letters.
+func NewService(db *store.DB, outbox Outbox) *Service { return &Service{db, outbox} }
 
 // Add makes somebody a member, in the Write of the change that says so. Its event
 // is that change's, or the caller records one.
@@ -101,6 +105,9 @@ func (s *Service) SetRole(ctx context.Context, pass authz.Pass, user id.User, ro
 		if err := setRole(tx, pass.Organization(), user, granted.Ref()); err != nil {
 			return err
 		}
+		if err := s.tellRole(tx, pass, m, granted.Name); err != nil {
+			return err
+		}
 		return audit.Record(tx, string(pass.Organization()), pass, audit.Entry{
 			Action: audit.MemberRole, Target: m.reference(), Before: m.brief(), After: brief{m.Email, string(granted.Name)},
 		})
@@ -149,6 +156,9 @@ func (s *Service) Remove(ctx context.Context, pass authz.Pass, user id.User) err
 		if err := remove(tx, pass.Organization(), user); err != nil {
 			return err
 		}
+		if err := s.tellRemoved(tx, pass, m); err != nil {
+			return err
+		}
 		return audit.Record(tx, string(pass.Organization()), pass, audit.Entry{Action: action, Target: m.reference(), Before: m.brief()})
 	})
 }
@@ -180,6 +190,9 @@ func (s *Service) Transfer(ctx context.Context, pass authz.Pass, user id.User) e
 			return err
 		}
 		if err := setRole(tx, pass.Organization(), heir.User, authz.Owner); err != nil {
+			return err
+		}
+		if err := s.tellTransfer(tx, pass.Organization(), old, heir); err != nil {
 			return err
 		}
 		type shown struct {

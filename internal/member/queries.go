@@ -9,12 +9,12 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-const members = `SELECT m.user_id, a.email, a.first_name, a.last_name, a.nickname, a.picture_url, m.role, COALESCE(r.name, m.role), m.joined_at, a.last_seen_at
+const members = `SELECT m.user_id, a.email, a.communication_email, a.first_name, a.last_name, a.nickname, a.picture_url, m.role, COALESCE(r.name, m.role), m.joined_at, a.last_seen_at
 	FROM member m JOIN account a ON a.id = m.user_id LEFT JOIN role r ON r.id = m.role AND r.organization_id = m.organization_id
 	WHERE m.organization_id = $1`
 
 func scan(s store.Scan) (m Member, err error) {
-	return m, s(&m.User, &m.Email, &m.FirstName, &m.LastName, &m.Nickname, &m.PictureURL, &m.Role, &m.RoleName, &m.JoinedAt, &m.LastSeenAt)
+	return m, s(&m.User, &m.Email, &m.Reach, &m.FirstName, &m.LastName, &m.Nickname, &m.PictureURL, &m.Role, &m.RoleName, &m.JoinedAt, &m.LastSeenAt)
 }
 
 func list(q store.Querier, organization id.Organization) ([]Member, error) {
@@ -27,6 +27,10 @@ func load(q store.Querier, organization id.Organization, user id.User) (Member, 
 		err = fault.New(fault.NotFound, "There is no such member in this organization.")
 	}
 	return m, err
+}
+
+func organizationName(q store.Querier, organization id.Organization) (string, error) {
+	return store.Value[string](q, `SELECT name FROM organization WHERE id = $1`, organization)
 }
 
 func insert(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {

@@ -111,7 +111,11 @@ func (s *Service) recognise(tx *store.Tx, client authn.Client, user id.User, who
 	if err != nil {
 		return err
 	}
-	return s.link(tx, person(a, client), a, who)
+	i, err := s.link(tx, person(a, client), a, who)
+	if err != nil {
+		return err
+	}
+	return s.tellLinked(tx, a, i)
 }
 
 // same holds an account of an address to what the provider says: an address that was
@@ -149,7 +153,8 @@ func (s *Service) welcome(ctx context.Context, client authn.Client, who authn.Ou
 		if err != nil {
 			return a, err
 		}
-		return a, s.link(tx, person(a, client), a, who)
+		_, err = s.link(tx, person(a, client), a, who)
+		return a, err
 	})
 	if fault.Has(err, fault.EmailTaken) {
 		err = errAgain
@@ -185,7 +190,11 @@ func (s *Service) attach(ctx context.Context, pass authz.Pass, who authn.Outside
 		if err != nil {
 			return err
 		}
-		return s.link(tx, pass, a, who)
+		i, err := s.link(tx, pass, a, who)
+		if err != nil {
+			return err
+		}
+		return s.tellLinked(tx, a, i)
 	})
 	if errors.Is(err, errAgain) {
 		return s.attach(ctx, pass, who)
@@ -194,23 +203,23 @@ func (s *Service) attach(ctx context.Context, pass authz.Pass, who authn.Outside
 }
 
 // link keeps that a subject is an account, as a part of a Write on the account's head.
-func (s *Service) link(tx *store.Tx, by audit.Holder, a authn.Account, who authn.Outsider) error {
+func (s *Service) link(tx *store.Tx, by audit.Holder, a authn.Account, who authn.Outsider) (Identity, error) {
 	i := Identity{ID: id.New[id.Identity](), User: a.ID, Issuer: who.Issuer, Subject: who.Subject, Email: who.Email, CreatedAt: tx.Now()}
 	n, err := count(tx, a.ID, "")
-	if err != nil {
-		return err
+	if err == nil && n >= maxIdentities {
+		err = fault.New(fault.LimitReached, "An account has at most %d identities; remove one first.", maxIdentities)
 	}
-	if n >= maxIdentities {
-		return fault.New(fault.LimitReached, "An account has at most %d identities; remove one first.", maxIdentities)
+	if err != nil {
+		return i, err
 	}
 	free, err := insert(tx, i)
+	if err == nil && !free {
+		err = errAgain
+	}
 	if err != nil {
-		return err
+		return i, err
 	}
-	if !free {
-		return errAgain
-	}
-	return record(tx, by, audit.IdentityLink, a, nil, shown(i))
+	return i, record(tx, by, audit.IdentityLink, a, nil, shown(i))
 }
 
 // Identities lists how the caller is known outside.

@@ -15,6 +15,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/mail/mailtest"
 	"github.com/guildhall-dev/guildhall/internal/oidc/oidctest"
 )
 
@@ -220,4 +221,29 @@ func TestWithoutProvider(t *testing.T) {
 	if list := jane.Get(t, "/account/identities").Must(t, 200); len(list.List("results")) != 0 {
 		t.Errorf("%s", list.Body)
 	}
+}
+
+// TestLetters: the owner of an account hears of each way into it, at the account's address.
+func TestLetters(t *testing.T) {
+	post := mailtest.Start(t)
+	f := oidctest.NewForger(t)
+	key := oidctest.NewKey("k1")
+	f.Show(key)
+	o := taking(f, post.Settings)
+	s := apptest.Start(t, apptest.Storage(t, "sqlite"), o)
+	s.Person(t, "jane@example.com")
+	bearer(s, key.Sign(t, said(f, apptest.Epoch, map[string]any{"email": "JANE@example.com"}))).Get(t, "/account").Must(t, 200)
+	if _, err := s.Jobs.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m := post.To(t, "jane@example.com")
+	m.Says("Forge was linked to your account", "Whoever Forge knows as JANE@example.com can sign in to your account jane@example.com")
+	if m.Link() != s.URL+identitiesPage {
+		t.Errorf("the letter leads to %s", m.Link())
+	}
+	bearer(s, key.Sign(t, said(f, apptest.Epoch, map[string]any{"sub": "new", "email": "new@example.com"}))).Get(t, "/account").Must(t, 200)
+	if _, err := s.Jobs.RunDue(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	post.Nothing(t) // who has a new account knows
 }

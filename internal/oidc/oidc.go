@@ -47,6 +47,7 @@ type Accounts interface {
 type Service struct {
 	db       *store.DB
 	accounts Accounts
+	outbox   Outbox
 	settings Settings
 	log      *slog.Logger
 	provider *provider
@@ -56,12 +57,12 @@ type Service struct {
 
 // NewService makes the service. Nothing is asked of the provider before it is needed,
 // so that one that is down does not stop our start.
-func NewService(db *store.DB, c clock.Clock, log *slog.Logger, accounts Accounts, settings Settings) *Service {
+func NewService(db *store.DB, c clock.Clock, log *slog.Logger, accounts Accounts, outbox Outbox, settings Settings) *Service {
 	checked, err := lru.New[string, authn.Outsider](8192)
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
-	s := &Service{db: db, accounts: accounts, settings: settings, log: log, checked: checked, begun: authn.NewLimiter(c, 30, 5*time.Second)}
+	s := &Service{db: db, accounts: accounts, outbox: outbox, settings: settings, log: log, checked: checked, begun: authn.NewLimiter(c, 30, 5*time.Second)}
 	s.provider = newProvider(c, log, settings.Issuer, settings.Name, checked.Purge)
 	return s
 }

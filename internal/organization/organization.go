@@ -69,11 +69,12 @@ type Service struct {
 	members  Members
 	settings Settings
 	purgers  []Purger
+	outbox   Outbox
 }
 
 // NewService makes the service and names its jobs.
-func NewService(db *store.DB, jobs *job.Queue, plans *plan.Catalogue, members Members, settings Settings) *Service {
-	s := &Service{db: db, jobs: jobs, plans: plans, members: members, settings: settings}
+func NewService(db *store.DB, jobs *job.Queue, plans *plan.Catalogue, members Members, outbox Outbox, settings Settings) *Service {
+	s := &Service{db: db, jobs: jobs, plans: plans, members: members, outbox: outbox, settings: settings}
 	jobs.Handle(purgeJob, s.purge)
 	return s
 }
@@ -307,6 +308,9 @@ func (s *Service) Delete(ctx context.Context, pass authz.Pass) error {
 		if err := s.jobs.Enqueue(tx, purgeJob, purgePayload{o.ID, tx.Now()}, due); err != nil {
 			return err
 		}
+		if err := s.tellDeleted(tx, pass, o, due); err != nil {
+			return err
+		}
 		return s.record(tx, pass, audit.OrganizationDelete, o, s.shown(o), nil)
 	})
 }
@@ -327,6 +331,9 @@ func (s *Service) Restore(ctx context.Context, pass authz.Pass, name string) (Or
 		}
 		o, _, err := load(tx, found.ID)
 		if err != nil {
+			return o, err
+		}
+		if err := s.tellRestored(tx, pass, o); err != nil {
 			return o, err
 		}
 		return o, s.record(tx, pass, audit.OrganizationRestore, o, nil, s.shown(o))

@@ -31,15 +31,20 @@ func (s *Service) purge(ctx context.Context, text []byte) error {
 		if err != nil {
 			return err
 		}
-		if err := s.removeEverything(tx, p.Organization); err != nil {
-			return err
-		}
-		if err := tx.Lock(store.Server); err != nil {
-			return err
-		}
-		return audit.Record(tx, store.Server, pass, audit.Entry{
-			Action: audit.OrganizationPurge, Target: audit.Reference{ID: string(p.Organization), Name: name},
-		})
+		return s.removeForGood(tx, pass, p.Organization, name)
+	})
+}
+
+// removeForGood empties an organization and says so in the server's own events.
+func (s *Service) removeForGood(tx *store.Tx, pass authz.Pass, organization id.Organization, name string) error {
+	if err := s.removeEverything(tx, organization); err != nil {
+		return err
+	}
+	if err := tx.Lock(store.Server); err != nil {
+		return err
+	}
+	return audit.Record(tx, store.Server, pass, audit.Entry{
+		Action: audit.OrganizationPurge, Target: audit.Reference{ID: string(organization), Name: name},
 	})
 }
 

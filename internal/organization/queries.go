@@ -67,9 +67,11 @@ func load(q store.Querier, organization id.Organization) (Organization, store.He
 	return o, at, err
 }
 
+// findByName also takes an id, which wins: anybody may choose a name that looks like one.
 func findByName(q store.Querier, name string) (Organization, error) {
-	o, err := store.One(q, `SELECT `+columns+withOwner+`WHERE o.name_key = $1`,
-		func(s store.Scan) (Organization, error) { return scan(s) }, authn.Key(name))
+	organization, _ := id.Parse[id.Organization](name)
+	o, err := store.One(q, `SELECT `+columns+withOwner+`WHERE o.id = $1 OR (o.name_key = $2 AND NOT EXISTS (SELECT 1 FROM organization other WHERE other.id = $1))`,
+		func(s store.Scan) (Organization, error) { return scan(s) }, organization, authn.Key(name))
 	if errors.Is(err, store.ErrNone) {
 		err = fault.New(fault.NotFound, "There is no organization with the name %q, deleted or not.", name)
 	}
@@ -96,6 +98,13 @@ func limitAndCount(tx *store.Tx, user id.User) (limit, count int64, err error) {
 	count, err = store.Value[int64](tx, `SELECT COUNT(*) FROM member m JOIN organization o ON o.id = m.organization_id
 		WHERE m.user_id = $1 AND o.deleted_at = 0`, user)
 	return limit, count, err
+}
+
+// stewards are the addresses of the owner and the admins of an organization.
+func stewards(q store.Querier, organization id.Organization) ([]string, error) {
+	return store.All(q, `SELECT DISTINCT a.communication_email FROM member m JOIN account a ON a.id = m.user_id
+		WHERE m.organization_id = $1 AND m.role IN ('OWNER', 'ADMIN') AND a.disabled_at = 0 ORDER BY a.communication_email`,
+		func(s store.Scan) (address string, err error) { return address, s(&address) }, organization)
 }
 
 func setDeleted(tx *store.Tx, organization id.Organization, at clock.Time) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -60,8 +61,8 @@ func plain(err error) error {
 	return errors.New("is not valid JSON")
 }
 
-// inspect refuses invalid UTF-8, NUL characters, keys that differ only by case,
-// deep nesting, and anything behind the first value.
+// inspect refuses invalid UTF-8, NUL characters, halves of surrogate pairs, keys that
+// differ only by case, deep nesting, and anything behind the first value.
 func inspect(data []byte) error {
 	if !utf8.Valid(data) {
 		return errors.New("is not valid UTF-8")
@@ -73,7 +74,9 @@ func inspect(data []byte) error {
 		value bool            // the next string is a value, not a key
 	}
 	var stack []level
+	field := "" // of the outermost object, for the refusal
 	for {
+		begin := d.InputOffset()
 		token, err := d.Token()
 		if err != nil {
 			return plain(err)
@@ -97,10 +100,17 @@ func inspect(data []byte) error {
 				stack = stack[:top]
 			}
 		case string:
-			if strings.ContainsRune(t, 0) {
-				return errors.New("holds a NUL character (\\u0000), which cannot be kept")
+			isKey := top >= 0 && stack[top].keys != nil && !stack[top].value
+			if isKey && top == 0 {
+				field = ""
 			}
-			if top >= 0 && stack[top].keys != nil && !stack[top].value {
+			if what := unkeepable(t, data[begin:d.InputOffset()]); what != "" {
+				return in(field, what)
+			}
+			if isKey {
+				if top == 0 {
+					field = t
+				}
 				key := strings.Map(fold, t)
 				if stack[top].keys[key] {
 					return fmt.Errorf("has the key %q twice (keys that differ only by case count as the same)", t)
@@ -125,6 +135,60 @@ func inspect(data []byte) error {
 		return errors.New("has something behind its end")
 	}
 	return nil
+}
+
+// unkeepable says what is in a text that cannot be kept, or would not come back as it
+// was sent: the decoder makes U+FFFD of half a surrogate pair.
+func unkeepable(text string, raw []byte) string {
+	if strings.ContainsRune(text, 0) {
+		return "holds a NUL character (\\u0000), which cannot be kept"
+	}
+	if !strings.ContainsRune(text, utf8.RuneError) {
+		return ""
+	}
+	high := false // the escape before was the first half of a pair
+	for i := 0; i < len(raw); i++ {
+		unit := uint64(0)
+		if raw[i] == '\\' {
+			if i++; raw[i] == 'u' {
+				unit, _ = strconv.ParseUint(string(raw[i+1:i+5]), 16, 32) // valid, or the decoder had refused it
+				i += 4
+			}
+		}
+		low := unit >= 0xdc00 && unit < 0xe000
+		if low != high {
+			return "holds half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+		}
+		high = unit >= 0xd800 && unit < 0xdc00
+	}
+	return ""
+}
+
+const fieldPrefix = "the field "
+
+// in names the field that is wrong; the binding library passes on the words alone,
+// and blamed finds the name in them.
+func in(field, what string) error {
+	if field == "" {
+		return errors.New(what)
+	}
+	return fmt.Errorf(fieldPrefix+"%q %s", field, what)
+}
+
+// blamed takes a refusal of a body apart into the field and what is wrong with it.
+func blamed(message string) (field, what string) {
+	rest, ok := strings.CutPrefix(message, fieldPrefix)
+	if !ok {
+		return "body", message
+	}
+	quoted, err := strconv.QuotedPrefix(rest)
+	if err != nil {
+		return "body", message
+	}
+	if field, err = strconv.Unquote(quoted); err != nil || field == "" {
+		return "body", message
+	}
+	return field, strings.TrimSpace(rest[len(quoted):])
 }
 
 // fold gives the first of the characters that differ from c by case only: the JSON

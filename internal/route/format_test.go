@@ -28,6 +28,11 @@ func TestInspect(t *testing.T) {
 		"after an object": {`{"a":{"b":1},"A":2}`, `"A" twice`}, "escaped key": {`{"a":1,"\u0061":2}`, `"a" twice`}, "long s": {`{"s":1,"ſ":2}`, "twice"}, "Kelvin": {`{"k":1,"\u212a":2}`, "twice"},
 		"NUL": {`{"a":"\u0000"}`, "NUL"}, "NUL in a key": {`{"\u0000":1}`, "NUL"}, "NUL in a list": {`["a\u0000"]`, "NUL"}, "NUL as it is": {"{\"a\":\"\x00\"}", "near byte"},
 		"invalid UTF-8": {"{\"a\":\"\xff\"}", "UTF-8"}, "half a character": {"{\"a\":\"\xc3\"}", "UTF-8"}, "surrogate": {"\"\xed\xa0\x80\"", "UTF-8"},
+		"half a pair": {`{"a":"\ud800"}`, `the field "a" holds half`}, "the other half": {`["\uDC00"]`, "half of a surrogate"}, "halves turned around": {`"\udc00\ud800"`, "half of a surrogate"},
+		"half and a letter": {`"\ud83dx"`, "half of a surrogate"}, "half at the end": {`"\ufffd \ud83d"`, "half of a surrogate"}, "two halves, one kind": {`"\ud83d\ud83d\ude00"`, "half of a surrogate"},
+		"half in a key": {`{"\ud800":1}`, "half of a surrogate"}, "half below": {`{"a":1,"b":[{"c":"\ud800"}]}`, `the field "b" holds half`}, "half behind a backslash": {`"\\\ud800"`, "half of a surrogate"},
+		"a pair": {`"\ud83d\ude00"`, ""}, "replacement characters": {`["\ufffd","\uFFFD \ud83d\ude00","` + "\ufffd" + `"]`, ""}, "escaped backslash": {`"\\ud800` + "\ufffd" + `"`, ""},
+		"NUL in a field": {`{"b":1,"a":"\u0000"}`, `the field "a" holds a NUL`}, "key with NUL behind a field": {`{"a":1,"\u0000":2}`, "holds a NUL"},
 		"word": {"hello", "near byte 1"}, "single quotes": {`{'a':1}`, "near byte"}, "number as key": {`{1:2}`, "near byte"}, "comma at the end": {`{"a":1,}`, "near byte"}, "byte order mark": {"\ufeff{}", "near byte"},
 	} {
 		err := inspect([]byte(c.text))
@@ -69,6 +74,17 @@ func TestUnmarshal(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s makes %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestBlamed(t *testing.T) {
+	for message, want := range map[string][2]string{
+		in("name", "is wrong").Error(): {"name", "is wrong"}, in(`a "b" \ c`, "is wrong").Error(): {`a "b" \ c`, "is wrong"}, in("", "is wrong").Error(): {"body", "is wrong"},
+		`the field "" cannot be a array`: {"body", `the field "" cannot be a array`}, "the field name": {"body", "the field name"}, "is not valid JSON": {"body", "is not valid JSON"},
+	} {
+		if field, what := blamed(message); field != want[0] || what != want[1] {
+			t.Errorf("%q blames %q: %q", message, field, what)
 		}
 	}
 }

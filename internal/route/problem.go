@@ -132,11 +132,14 @@ func bindingFault(status int, message string, errs []error) error {
 			continue
 		}
 		d := detail.ErrorDetail()
-		field := d.Location
+		field, message := d.Location, d.Message
+		if field == "body" {
+			field, message = blamed(message)
+		}
 		for _, place := range []string{"body.", "query.", "path.", "header."} {
 			field = strings.TrimPrefix(field, place)
 		}
-		checks.Add(field, "%s", d.Message)
+		checks.Add(field, "%s", message)
 	}
 	if err := checks.Err(); err != nil {
 		return err

@@ -26,6 +26,8 @@ type dialect struct {
 	saveHead   string
 	insertHead string
 	ddl        func(string) string
+	// What Examine asks; empty where there is nothing to ask.
+	version, damage, settings, moment string
 }
 
 var sqliteDialect = dialect{
@@ -35,7 +37,9 @@ var sqliteDialect = dialect{
 	saveHead: `UPDATE organization_head SET seq = $2, rights_seq = $3, hash = $4, mac = $5 WHERE organization_id = $1`,
 	insertHead: `INSERT INTO organization_head (organization_id, seq, rights_seq, hash, mac, kind, changed)
 		VALUES ($1, $2, $3, $4, $5, $6, 0)`,
-	ddl: func(s string) string { return s },
+	ddl:     func(s string) string { return s },
+	version: `SELECT sqlite_version()`,
+	damage:  `SELECT quick_check FROM pragma_quick_check WHERE quick_check <> 'ok' LIMIT 10`,
 }
 
 var textColumn = regexp.MustCompile(`\bTEXT\b`)
@@ -49,7 +53,11 @@ var postgresDialect = dialect{
 	insertHead: `INSERT INTO organization_head (organization_id, seq, rights_seq, hash, mac, kind, changed)
 		VALUES ($1, $2, $3, $4, $5, $6, pg_current_xact_id()::text::bigint)`,
 	// Text compares by bytes on both databases, whatever the cluster's locale.
-	ddl: func(s string) string { return textColumn.ReplaceAllString(s, `TEXT COLLATE "C"`) },
+	ddl:     func(s string) string { return textColumn.ReplaceAllString(s, `TEXT COLLATE "C"`) },
+	version: `SELECT current_setting('server_version')`,
+	settings: `SELECT name, setting FROM pg_settings
+		WHERE name IN ('server_version_num', 'server_encoding', 'fsync', 'full_page_writes', 'synchronous_commit', 'max_connections')`,
+	moment: `SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint`,
 }
 
 // changedHeads asks PostgreSQL for the heads written by transactions that were
