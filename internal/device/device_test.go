@@ -1,6 +1,7 @@
 package device_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -215,6 +216,12 @@ func TestRefusals(t *testing.T) {
 			}
 		}
 		refused(t, post(t, s, "/oauth/token", url.Values{"client_id": {"cli"}, "grant_type": {"password"}}), "unsupported_grant_type")
+		for header, status := range map[string]int{"cli:": 400, "cli:secret": 401, "other:": 400} {
+			r := program(s).With("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(header))).Post(t, "/oauth/token", refreshForm("x").Encode())
+			if want := map[string]string{"cli:": "invalid_grant", "cli:secret": "invalid_client", "other:": "invalid_request"}[header]; r.Status != status || r.Text("error") != want {
+				t.Errorf("%s: %d %s", header, r.Status, r.Body)
+			}
+		}
 		refused(t, s.Anonymous().Post(t, "/oauth/token", map[string]any{"client_id": "cli", "grant_type": deviceGrant, "device_code": "x"}), "invalid_request")
 		refused(t, program(s).Post(t, "/oauth/token?grant_type=refresh_token&client_id=cli&refresh_token=x", ""), "invalid_request") // not in the address
 		refused(t, program(s).Post(t, "/oauth/token", "%zz"), "invalid_request")

@@ -51,6 +51,7 @@ type oauthError struct {
 
 var descriptions = map[problem]string{
 	invalidRequest:       "Send a form with each parameter once: client_id, and what the grant type needs.",
+	invalidClient:        "Programs are public clients: send client_id and no secret.",
 	invalidGrant:         "The code or token is unknown, was used, or belongs to another client or to a session that has ended.",
 	unsupportedGrant:     "The grant types are " + deviceGrantType + " and refresh_token.",
 	authorizationPending: "The person has not answered yet; ask again after the interval.",
@@ -113,7 +114,7 @@ func answers(r *route.Router, good *huma.Schema) map[string]*huma.Response {
 	refusal := route.SchemaOf[oauthError](r, "OAuthError")
 	list := map[string]*huma.Response{}
 	for status, words := range map[string]string{
-		"200": "OK", "400": "A refusal as RFC 6749 and RFC 8628 name it.", "403": "A page of another site sent this request.",
+		"200": "OK", "400": "A refusal as RFC 6749 and RFC 8628 name it.", "401": "The client sent a secret; there are none here.", "403": "A page of another site sent this request.",
 		"429": "Too many attempts; wait as long as Retry-After says.", "500": "Something went wrong on our side.", "503": "The service cannot answer right now.",
 	} {
 		schema := refusal
@@ -196,11 +197,33 @@ func read(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 			return nil, invalidRequest
 		}
 	}
-	name := r.PostForm.Get("client_id")
+	name, err := clientName(r)
+	if err != nil {
+		return nil, err
+	}
+	r.PostForm.Set("client_id", name)
 	if name == "" || utf8.RuneCountInString(name) > maxClient || !utf8.ValidString(name) || containsUnprintable(name) {
 		return nil, invalidRequest
 	}
 	return r.PostForm, nil
+}
+
+// clientName is what the program calls itself: in the form, or as libraries do it that
+// know nothing of public clients, as a user without a password (RFC 6749, 2.3.1).
+func clientName(r *http.Request) (string, error) {
+	name := r.PostForm.Get("client_id")
+	user, secret, basic := r.BasicAuth()
+	if secret+r.PostForm.Get("client_secret") != "" {
+		return "", invalidClient
+	}
+	if !basic {
+		return name, nil
+	}
+	user, err := url.QueryUnescape(user)
+	if err != nil || (name != "" && name != user) {
+		return "", invalidRequest
+	}
+	return user, nil
 }
 
 func containsUnprintable(s string) bool {
@@ -215,6 +238,11 @@ func containsUnprintable(s string) bool {
 // refuse answers with an error of the standard; what is none of them is a failure of ours.
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var p problem
+	if errors.As(err, &p) && p == invalidClient {
+		w.Header().Set("WWW-Authenticate", `Basic realm="guildhall"`)
+		write(w, http.StatusUnauthorized, oauthError{p, descriptions[p]})
+		return
+	}
 	if errors.As(err, &p) {
 		write(w, http.StatusBadRequest, oauthError{p, descriptions[p]})
 		return

@@ -22,6 +22,7 @@ type problem string
 
 const (
 	invalidRequest       problem = "invalid_request"
+	invalidClient        problem = "invalid_client"
 	invalidGrant         problem = "invalid_grant"
 	unsupportedGrant     problem = "unsupported_grant_type"
 	authorizationPending problem = "authorization_pending"

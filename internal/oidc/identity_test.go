@@ -12,11 +12,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/mail/mailtest"
 	"github.com/guildhall-dev/guildhall/internal/oidc/oidctest"
+	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
 func enter(t *testing.T, b *apptest.Browser, email string) *apptest.Page {
@@ -246,4 +248,31 @@ func TestLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	post.Nothing(t) // who has a new account knows
+}
+
+// TestLeave: who ends their account leaves no identity, and comes back as somebody new.
+func TestLeave(t *testing.T) {
+	f := oidctest.NewForger(t)
+	key := oidctest.NewKey("k1")
+	f.Show(key)
+	apptest.EachWith(t, taking(f), func(t *testing.T, s *apptest.Server) {
+		jane := s.Person(t, "jane@example.com")
+		theirs := bearer(s, key.Sign(t, said(f, apptest.Epoch, nil)))
+		theirs.Get(t, "/account").Must(t, 200)
+		if err := store.Do(t.Context(), s.DB, authz.System("test").As(authn.Account{ID: jane.ID}), func(tx *store.Tx) error {
+			tx.Unaudited("test")
+			if _, err := tx.Exec(`UPDATE account SET email = 'closed', email_key = id WHERE id = $1`, jane.ID); err != nil {
+				return err
+			}
+			if err := tx.Touch(string(jane.ID), true); err != nil {
+				return err
+			}
+			return s.Identities.Leave(tx, authz.System("test"), jane.ID)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if r := theirs.Get(t, "/account").Must(t, 200); r.Text("id") == string(jane.ID) || r.Text("email") != "jane@example.com" {
+			t.Errorf("after the end: %s", r.Body)
+		}
+	})
 }

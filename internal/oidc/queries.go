@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 
+	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/fault"
@@ -61,8 +62,11 @@ func invited(q store.Querier, email string, now clock.Time) (bool, error) {
 	return n > 0, err
 }
 
-// Forget removes the identities of an account whose owner ends it.
-func (*Service) Forget(tx *store.Tx, user id.User) error {
+// Places are none: an identity is no organization's.
+func (*Service) Places(store.Querier, id.User) ([]id.Organization, error) { return nil, nil }
+
+// Leave removes the identities of an account whose owner ends it; the event is theirs.
+func (*Service) Leave(tx *store.Tx, _ audit.Holder, user id.User) error {
 	_, err := tx.Exec(`DELETE FROM identity WHERE user_id = $1`, user)
 	return err
 }
