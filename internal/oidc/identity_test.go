@@ -15,6 +15,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/mail/mailtest"
 	"github.com/guildhall-dev/guildhall/internal/oidc/oidctest"
@@ -273,6 +274,34 @@ func TestLeave(t *testing.T) {
 		}
 		if r := theirs.Get(t, "/account").Must(t, 200); r.Text("id") == string(jane.ID) || r.Text("email") != "jane@example.com" {
 			t.Errorf("after the end: %s", r.Body)
+		}
+	})
+}
+
+// TestUnlinkMeanwhile: a request that was let in before the identity was unlinked, and
+// writes after it, changes nothing.
+func TestUnlinkMeanwhile(t *testing.T) {
+	f := oidctest.NewForger(t)
+	key := oidctest.NewKey("k1")
+	f.Show(key)
+	apptest.EachWith(t, taking(f), func(t *testing.T, s *apptest.Server) {
+		jane := s.Person(t, "jane@example.com")
+		actor, err := s.Authenticator.Authenticate(t.Context(), "Bearer "+key.Sign(t, said(f, apptest.Epoch, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass, err := s.Authorizer.Require(t.Context(), actor, authz.AccountEdit, authz.Scope{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reach := "reach@example.com"
+		if _, err := s.Accounts.Edit(t.Context(), pass, &reach); err != nil {
+			t.Fatal(err)
+		}
+		jane.Delete(t, "/account/identities/"+jane.Get(t, "/account/identities").Text("results.0.id")).Must(t, 204)
+		reach = "eve@example.com"
+		if _, err := s.Accounts.Edit(t.Context(), pass, &reach); !fault.Has(err, fault.Unauthenticated) {
+			t.Errorf("written after the identity was unlinked: %v", err)
 		}
 	})
 }

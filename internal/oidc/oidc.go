@@ -62,7 +62,7 @@ func NewService(db *store.DB, c clock.Clock, log *slog.Logger, accounts Accounts
 	if err != nil {
 		panic(err) // only a size below one fails
 	}
-	s := &Service{db: db, accounts: accounts, outbox: outbox, settings: settings, log: log, checked: checked, begun: authn.NewLimiter(c, 30, 5*time.Second)}
+	s := &Service{db: db, accounts: accounts, outbox: outbox, settings: settings, log: log, checked: checked, begun: authn.NewLimiter(c, 100, time.Second)}
 	s.provider = newProvider(c, log, settings.Issuer, settings.Name, checked.Purge)
 	return s
 }
