@@ -43,8 +43,8 @@ test: parts format vet lint ## everything, with the race detector; installs what
 	$(GO) test -race -timeout 20m ./...
 
 .PHONY: bench
-bench: ## run the benchmarks (BENCHTIME=1s)
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./bench/...
+bench: ## run the benchmarks (BENCHTIME=1s; DOCUMENT=docs/performance.md puts the tables there)
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 20m ./bench $(if $(DOCUMENT),-document $(abspath $(DOCUMENT)))
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for a while (FUZZTIME=30s)

@@ -16,9 +16,22 @@ import (
 )
 
 // bareHandler answers every request with the same bytes and headers as an answer of
-// ours, and does nothing else. It gives its address.
-func bareHandler(tb testing.TB, answer *http.Response, body []byte) string {
+// ours, and does nothing else; where there is a database, it reads the organization
+// that the path names first. It gives its address.
+func bareHandler(tb testing.TB, answer *http.Response, body []byte, db *sql.DB) string {
 	tb.Helper()
+	read := func(*http.Request) error { return nil }
+	if db != nil {
+		row, err := db.PrepareContext(context.Background(), "SELECT name, plan, body FROM organization WHERE id = $1")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { row.Close() })
+		read = func(r *http.Request) error {
+			var name, plan, body string
+			return row.QueryRowContext(r.Context(), strings.TrimPrefix(r.URL.Path, "/organization/")).Scan(&name, &plan, &body)
+		}
+	}
 	type header struct{ name, value string }
 	var headers []header
 	for name, values := range answer.Header {
@@ -30,7 +43,11 @@ func bareHandler(tb testing.TB, answer *http.Response, body []byte) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := read(r); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
 		for _, h := range headers {
 			w.Header().Set(h.name, h.value)
 		}

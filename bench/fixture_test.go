@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -33,13 +34,15 @@ type size struct {
 	creators int // who create organizations in turn, a few each
 	many     int // organizations that every cache holds together
 	cold     int // organizations that no cache holds together
+	invited  int // invitations that wait to be accepted
+	events   int // of one organization
 }
 
 var (
 	// measured: authz keeps the rights of 50,000 members, organization 8,192 documents;
 	// reading more than that round and round always misses. authn remembers 8,192 tokens.
-	measured = size{owners: 3000, creators: 5000, many: 4000, cold: 60_000}
-	tiny     = size{owners: 5, creators: 5, many: 10, cold: 20}
+	measured = size{owners: 3000, creators: 5000, many: 4000, cold: 60_000, invited: 20_000, events: 1_000_000}
+	tiny     = size{owners: 5, creators: 5, many: 10, cold: 20, invited: 50, events: 2000}
 )
 
 var engines = []string{"sqlite", "postgres"}
@@ -47,6 +50,7 @@ var engines = []string{"sqlite", "postgres"}
 // person is an account with an access token that the server has seen.
 type person struct {
 	id    id.User
+	email string
 	token string
 }
 
@@ -68,10 +72,15 @@ type server struct {
 	answer  *http.Response // to reading hot
 	body    []byte
 	people  []person // who create
-	raw     *sql.DB  // the server's database
-	bare    *sql.DB  // an empty one with the same schema
+	size    size
+	invited []invited
+	raw     *sql.DB // the server's database
+	reads   *sql.DB // the same, for as many readers as the server has
+	bare    *sql.DB // an empty one with the same schema
 
-	created, read atomic.Int64
+	created, read, sent, accepted atomic.Int64
+
+	stop func() // the server; its database stays
 }
 
 // disk is a directory on a real disk: on a RAM disk fsync costs nothing.
@@ -148,7 +157,11 @@ func start(tb testing.TB, engine string, n size) *server {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &server{App: a, engine: engine, raw: open(tb, ours)}
+	s := &server{App: a, engine: engine, size: n, raw: open(tb, ours), reads: open(tb, ours)}
+	if engine == "sqlite" {
+		s.reads.SetMaxOpenConns(8)
+		s.reads.SetMaxIdleConns(8)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	ready, stopped := make(chan string, 1), make(chan error, 1)
 	go func() { stopped <- a.Serve(ctx, io.Discard, func(url string) { ready <- url }) }()
@@ -158,7 +171,7 @@ func start(tb testing.TB, engine string, n size) *server {
 	case err := <-stopped:
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		stop()
 		if err := <-stopped; err != nil {
 			tb.Log("connections that were still open:", err)
@@ -167,6 +180,7 @@ func start(tb testing.TB, engine string, n size) *server {
 			tb.Error(err)
 		}
 	})
+	tb.Cleanup(s.stop)
 	s.bare = s.migrated(tb, bare)
 	s.fill(tb, n)
 	return s
@@ -208,6 +222,7 @@ func (s *server) fill(tb testing.TB, n size) {
 	for part := range slices.Chunk(others, 1000) {
 		s.copies(tb, part)
 	}
+	s.invite(tb, n.invited)
 	if s.engine == "postgres" { // now, rather than by itself in the middle of a measurement
 		if _, err := s.raw.ExecContext(tb.Context(), "VACUUM ANALYZE"); err != nil {
 			tb.Fatal(err)
@@ -243,7 +258,7 @@ func (s *server) persons(tb testing.TB, n int) []person {
 				if err != nil {
 					return nil, err
 				}
-				part = append(part, person{created.ID, access.Token})
+				part = append(part, person{created.ID, created.Email, access.Token})
 			}
 			return part, nil
 		})
@@ -266,19 +281,20 @@ func (s *server) copies(tb testing.TB, list []owned) {
 	tb.Helper()
 	args := []any{string(s.hot.id)}
 	marks := make([]string, len(list))
+	mark := map[string]string{"sqlite": "?", "postgres": "$"}[s.engine] // SQLite looks a name up among all others
 	for i, o := range list {
 		args = append(args, string(o.id), string(o.owner.id))
-		marks[i] = fmt.Sprintf("(CAST($%d AS TEXT), CAST($%d AS TEXT))", 2*i+2, 2*i+3)
+		marks[i] = fmt.Sprintf("(CAST(%s%d AS TEXT), CAST(%s%d AS TEXT))", mark, 2*i+2, mark, 2*i+3)
 	}
 	from := " FROM (VALUES " + strings.Join(marks, ", ") + ") AS v, "
 	for _, statement := range []string{
 		`INSERT INTO organization (id, name, name_key, plan, body, billing_deployment_restriction, version, created_at, updated_at, deleted_at)
 			SELECT v.column1, 'Cold ' || v.column1, 'cold ' || v.column1, o.plan, o.body, o.billing_deployment_restriction, o.version, o.created_at, o.updated_at, 0` +
-			from + `organization o WHERE o.id = $1`,
+			from + `organization o WHERE o.id = ` + mark + `1`,
 		`INSERT INTO member (organization_id, user_id, role, joined_at) SELECT v.column1, v.column2, m.role, m.joined_at` +
-			from + `member m WHERE m.organization_id = $1`,
+			from + `member m WHERE m.organization_id = ` + mark + `1`,
 		`INSERT INTO organization_head (organization_id, kind, seq, rights_seq, hash, mac, changed)
-			SELECT v.column1, h.kind, h.seq, h.rights_seq, h.hash, h.mac, h.changed` + from + `organization_head h WHERE h.organization_id = $1`,
+			SELECT v.column1, h.kind, h.seq, h.rights_seq, h.hash, h.mac, h.changed` + from + `organization_head h WHERE h.organization_id = ` + mark + `1`,
 	} {
 		if _, err := s.raw.ExecContext(tb.Context(), statement, args...); err != nil {
 			tb.Fatal(err)

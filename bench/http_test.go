@@ -20,20 +20,24 @@ type scenario struct {
 var scenarios = []scenario{
 	{"hot", reading(func(s *server) owned { return s.hot })},
 	{"many", reading(func(s *server) owned { return s.many[s.read.Add(1)%int64(len(s.many))] })},
-	{"cold", reading(func(s *server) owned { return s.cold[s.read.Add(1)%int64(len(s.cold))] })},
+	{cold, reading(func(s *server) owned { return s.cold[s.read.Add(1)%int64(len(s.cold))] })},
 	{create, creating},
 }
 
-const create = "create"
+const (
+	cold   = "cold"
+	create = "create"
+)
 
-// reading is compared with a bare handler.
+// reading is compared with a bare handler, and with one that reads the same row.
 func reading(which func(*server) owned) func(testing.TB, *server, int) []subject {
 	return func(tb testing.TB, s *server, n int) []subject {
 		tb.Helper()
 		next := func(out []byte) []byte { return s.get(out, which(s)) }
 		return []subject{
 			connect(tb, s.address, n, http.StatusOK, next),
-			connect(tb, bareHandler(tb, s.answer, s.body), n, http.StatusOK, next),
+			connect(tb, bareHandler(tb, s.answer, s.body, nil), n, http.StatusOK, next),
+			connect(tb, bareHandler(tb, s.answer, s.body, s.reads), n, http.StatusOK, next),
 		}
 	}
 }
@@ -66,8 +70,16 @@ func (s *server) head(out []byte, by person) []byte {
 // create appends a request for a new organization; the people take turns.
 func (s *server) create(out []byte) []byte {
 	n := s.created.Add(1)
-	body := newOrganization(n)
-	out = s.head(append(out, "POST /organization"...), s.people[n%int64(len(s.people))])
+	return s.post(out, "/organization", s.people[n%int64(len(s.people))], newOrganization(n))
+}
+
+// ask appends an authorised GET, post a POST.
+func (s *server) ask(out []byte, path string, by person) []byte {
+	return append(s.head(append(append(out, "GET "...), path...), by), '\r', '\n')
+}
+
+func (s *server) post(out []byte, path string, by person, body string) []byte {
+	out = s.head(append(append(out, "POST "...), path...), by)
 	return fmt.Appendf(out, "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 }
 
@@ -98,6 +110,14 @@ func BenchmarkHTTP(b *testing.B) {
 					})
 				}
 			}
+			for _, o := range s.others() {
+				b.Run(o.name, func(b *testing.B) { s.measure(b, o) })
+			}
+			b.Run("events", func(b *testing.B) {
+				for _, o := range s.pages(b) {
+					b.Run(o.name, func(b *testing.B) { s.measure(b, o) })
+				}
+			})
 		})
 	}
 }

@@ -29,10 +29,11 @@ type sample struct {
 	elapsed  time.Duration
 	cpu      time.Duration
 	objects  uint64 // allocated on the heap
+	resident int64  // bytes of memory at the end, where it was looked at
 }
 
 func (s sample) plus(o sample) sample {
-	return sample{s.requests + o.requests, s.elapsed + o.elapsed, s.cpu + o.cpu, s.objects + o.objects}
+	return sample{s.requests + o.requests, s.elapsed + o.elapsed, s.cpu + o.cpu, s.objects + o.objects, max(s.resident, o.resident)}
 }
 
 func (s sample) rate() float64      { return float64(s.requests) / s.elapsed.Seconds() }
@@ -187,7 +188,7 @@ func connect(tb testing.TB, address string, n int, status int, next build) subje
 	return s
 }
 
-var contentLength = []byte("Content-Length: ")
+var contentLength, chunked = []byte("Content-Length: "), []byte("Transfer-Encoding: chunked")
 
 // exchange sends the request and reads the answer, into body where that is not nil.
 // It gives the length of the body.
@@ -203,7 +204,7 @@ func (c *client) exchange(body io.Writer) (int64, error) {
 		rest, _ := c.in.Peek(c.in.Buffered())
 		return 0, fmt.Errorf("answered %q, not %s\n%s", bytes.TrimSpace(line), c.status, rest)
 	}
-	length := int64(-1)
+	length, inChunks := int64(-1), false
 	for {
 		if line, err = c.in.ReadSlice('\n'); err != nil {
 			return 0, err
@@ -217,14 +218,37 @@ func (c *client) exchange(body io.Writer) (int64, error) {
 				length = length*10 + int64(digit-'0')
 			}
 		}
-	}
-	if length < 0 {
-		return 0, errors.New("an answer without a Content-Length")
+		inChunks = inChunks || bytes.HasPrefix(line, chunked)
 	}
 	if body == nil {
-		_, err = c.in.Discard(int(length))
-		return length, err
+		body = io.Discard
 	}
-	_, err = io.CopyN(body, c.in, length)
-	return length, err
+	switch {
+	case inChunks:
+		return c.chunks(body)
+	case length < 0:
+		return 0, errors.New("an answer without a length")
+	}
+	return io.CopyN(body, c.in, length)
+}
+
+// chunks reads a body that came in chunks: long ones do.
+func (c *client) chunks(body io.Writer) (total int64, err error) {
+	for {
+		line, err := c.in.ReadSlice('\n')
+		if err != nil {
+			return total, err
+		}
+		size, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 16, 64)
+		if err != nil {
+			return total, err
+		}
+		if _, err := io.CopyN(body, c.in, size); err != nil {
+			return total, err
+		}
+		if _, err := c.in.Discard(len("\r\n")); err != nil || size == 0 {
+			return total + size, err
+		}
+		total += size
+	}
 }

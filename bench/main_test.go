@@ -2,22 +2,51 @@ package bench_test
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// TestMain prints what the benchmarks found, as the tables of docs/performance.md.
+var document = flag.String("document", "", "put the tables into this document as well, in place of all that follows "+heading)
+
+// TestMain prints what the benchmarks found, as the end of docs/performance.md.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	results.print(os.Stdout)
+	var tables strings.Builder
+	results.print(&tables)
+	if tables.Len() > 0 {
+		fmt.Print("\n" + tables.String())
+	}
+	if *document != "" && code == 0 {
+		if err := replaceTables(*document, tables.String()); err != nil {
+			fmt.Println(err)
+			code = 1
+		}
+	}
 	os.Exit(code)
+}
+
+const heading = "## As measured"
+
+// replaceTables puts what was measured where a document has what was measured before.
+func replaceTables(path, tables string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, _, found := strings.Cut(string(text), heading)
+	if !found || !strings.HasPrefix(tables, heading) {
+		return fmt.Errorf("%s has no heading %q, or nothing was measured", path, heading)
+	}
+	return os.WriteFile(path, []byte(before+tables), 0o644)
 }
 
 // key names a row of a comparison.
@@ -28,8 +57,9 @@ type key struct {
 
 // line is a row of a table of single figures.
 type line struct {
-	name   string
-	sample sample
+	name        string
+	sample      sample
+	connections int // where it was said
 }
 
 // found gathers what was measured. The testing package runs a benchmark several
@@ -39,6 +69,7 @@ type found struct {
 	rows     []key
 	contests map[key]contest
 	parts    []line
+	others   []line
 	starts   []line
 	disk     string
 }
@@ -56,48 +87,65 @@ func (f *found) contest(b *testing.B, k key, c contest) {
 	f.contests[k] = c
 	b.ReportMetric(c.rate(0), "req/s")
 	b.ReportMetric(c.total(0).cpuMicros(), "cpu-µs/req")
-	for i, name := range []string{"of-bare", "of-grouped"} {
+	for i, name := range []string{"of-bare", "of-other"} {
 		if i+1 < len(c) {
 			b.ReportMetric(c.ratio(i+1), name)
 		}
 	}
 }
 
-// part keeps what a step of a request costs; started, how long a start takes.
-func (f *found) part(name string, s sample)    { f.parts = f.put(f.parts, name, s) }
-func (f *found) started(name string, s sample) { f.starts = f.put(f.starts, name, s) }
+// part keeps what a step of a request costs; other, what a request does; started,
+// how long a start takes, and how much memory it has taken by then.
+func (f *found) part(name string, s sample) { f.put(&f.parts, line{name, s, 0}) }
+func (f *found) other(name string, o other, s sample) {
+	f.put(&f.others, line{name + ", " + o.name, s, o.connections})
+}
+func (f *found) started(name string, s sample) { f.put(&f.starts, line{name, s, 0}) }
 
-func (f *found) put(lines []line, name string, s sample) []line {
+func (f *found) put(lines *[]line, l line) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i := slices.IndexFunc(lines, func(l line) bool { return l.name == name })
+	i := slices.IndexFunc(*lines, func(old line) bool { return old.name == l.name })
 	if i < 0 {
-		return append(lines, line{name, s})
+		*lines = append(*lines, l)
+		return
 	}
-	lines[i].sample = s
-	return lines
+	(*lines)[i] = l
 }
 
 func (f *found) print(w io.Writer) {
-	if f.disk != "" {
-		fmt.Fprintf(w, "\n%d processors, %s, %s/%s. %s.\n", runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, f.disk)
+	if f.disk == "" {
+		return // only tests ran
 	}
+	fmt.Fprintf(w, "%s\n\n%d processors, %s, %s/%s. %s%s.\n", heading, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, f.disk, load())
+	f.limits(w)
 	f.reads(w)
 	f.creations(w)
+	f.requests(w)
 	f.lines(w, "step", f.parts)
-	f.lines(w, "start", f.starts)
+	f.startUps(w)
+}
+
+// load says how busy the machine is: the benchmarks alone make a load of about two.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	of15Minutes := strings.Fields(string(text))[2]
+	return "; at the end the load of the last 15 minutes is " + of15Minutes
 }
 
 func (f *found) reads(w io.Writer) {
-	title := "\n| getOrganization | connections | requests/s | bare handler/s | ratio | CPU µs | bare CPU µs | allocations | bare |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+	title := "\n| getOrganization | connections | requests/s | bare handler/s | ratio | with a SELECT/s | ratio | CPU µs | bare | with a SELECT | allocations | bare |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 	for _, k := range f.rows {
 		if k.scenario == create {
 			continue
 		}
 		c := f.contests[k]
-		ours, bare := c.total(0), c.total(1)
-		fmt.Fprintf(w, "%s| %s, %s | %d | %.0f | %.0f | **%.2f** | %.1f | %.1f | %.0f | %.0f |\n", title, names[k.engine], k.scenario, k.connections,
-			c.rate(0), c.rate(1), c.ratio(1), ours.cpuMicros(), bare.cpuMicros(), ours.allocs(), bare.allocs())
+		ours, bare, reads := c.total(0), c.total(1), c.total(2)
+		fmt.Fprintf(w, "%s| %s, %s | %d | %.0f | %.0f | **%.2f** | %.0f | %.2f | %.1f | %.1f | %.1f | %.0f | %.0f |\n", title, names[k.engine], k.scenario, k.connections,
+			c.rate(0), c.rate(1), c.ratio(1), c.rate(2), c.ratio(2), ours.cpuMicros(), bare.cpuMicros(), reads.cpuMicros(), ours.allocs(), bare.allocs())
 		title = ""
 	}
 }
@@ -114,6 +162,24 @@ func (f *found) creations(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s| %s | %d | %.0f | %.0f | **%.2f** | %s | %.0f | %.0f |\n", title, names[k.engine], k.connections,
 			c.rate(0), c.rate(1), c.ratio(1), grouped, c.total(0).cpuMicros(), c.total(0).allocs())
+		title = ""
+	}
+}
+
+func (f *found) requests(w io.Writer) {
+	title := "\n| request | connections | requests/s | ms | CPU ms | allocations |\n|---|--:|--:|--:|--:|--:|\n"
+	for _, l := range f.others {
+		each := float64(l.connections) / l.sample.rate() * 1000
+		fmt.Fprintf(w, "%s| %s | %d | %.0f | %.2f | %.2f | %.0f |\n", title, l.name, l.connections, l.sample.rate(), each, l.sample.cpuMicros()/1000, l.sample.allocs())
+		title = ""
+	}
+}
+
+func (f *found) startUps(w io.Writer) {
+	title := "\n| start | until it is ready | CPU | memory, idle |\n|---|--:|--:|--:|\n"
+	for _, l := range f.starts {
+		n := time.Duration(l.sample.requests)
+		fmt.Fprintf(w, "%s| %s | %s | %s | %.0f MiB |\n", title, l.name, short(l.sample.elapsed/n), short(l.sample.cpu/n), float64(l.sample.resident)/(1<<20))
 		title = ""
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,6 +35,10 @@ import (
 //	mailbox               starts an SMTP server; $SMTP_URL is its address
 //	letter ADDRESS        waits for the next letter, which must go there, and prints it; $LINK is the link in it
 //	noletter              no further letter has come
+//	another NAME          puts the flag that names a further, empty database into a variable
+//	metric NAME PATTERN   waits until the running server shows the metric with such a value
+//	mode FILE MODE        a file's rights must be these
+//	cut FILE N            shortens a file by N bytes
 func TestScripts(t *testing.T) {
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -70,6 +75,7 @@ func TestScripts(t *testing.T) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"keys": keys, "take": take, "serve": serve, "shutdown": shutdown, "output": printed, "api": api, "await": await, "sql": runSQL,
 					"mailbox": mailbox, "letter": letter, "noletter": noLetter,
+					"another": another(t), "mode": mode, "metric": metric, "cut": cut,
 				},
 			})
 		})
@@ -200,6 +206,56 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return err
 	}))
+}
+
+func another(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 1 {
+			ts.Fatalf("usage: another NAME")
+		}
+		flag := "--data=" + ts.MkAbs("data of "+args[0])
+		if storyOf(ts).url != "" {
+			flag = "--database-url=" + storetest.Shared(t).Empty(t)
+		}
+		ts.Setenv(args[0], flag)
+	}
+}
+
+func metric(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: metric NAME PATTERN")
+	}
+	pattern, err := regexp.Compile("(?m)^" + regexp.QuoteMeta(args[0]) + " " + args[1] + "$")
+	ts.Check(err)
+	ts.Check(until(func() error {
+		r, err := client{url: ts.Getenv("URL")}.try("GET", "/metrics", nil)
+		if err == nil && !pattern.Match(r.body) {
+			err = fmt.Errorf("no %s in the metrics", pattern)
+		}
+		return err
+	}))
+}
+
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode FILE MODE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := info.Mode().String(); got != args[1] {
+		ts.Fatalf("%s is %s", args[0], got)
+	}
+}
+
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut FILE N")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()-n))
 }
 
 func runSQL(ts *testscript.TestScript, neg bool, args []string) {

@@ -25,7 +25,8 @@ import (
 // has no line of its own, and one feature never imports another. A folder's subfolders count as the folder.
 const arrows = `
 main     -> cli
-cli      -> app httpd feature console config mail object route audit authz authn seal plan job store fault id clock doctor certificate
+cli      -> demo app httpd feature console config mail object route audit authz authn seal plan job store fault id clock doctor certificate
+demo     -> app                       config                         authz                     store fault id clock
 app      ->     httpd feature console config mail object route audit authz authn seal plan job store fault id clock certificate
 doctor   ->                           config mail              audit authz authn seal          store fault id clock certificate
 httpd    ->           feature console        mail object route audit authz authn seal plan job store fault id clock

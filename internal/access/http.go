@@ -47,7 +47,7 @@ func shown(a Answer) accessAnswer {
 	}
 	return accessAnswer{
 		Allowed: a.Allowed, Visible: a.Visible, Permission: a.Permission, ActorType: a.Actor.Kind, ActorID: a.Actor.ID(), ActorName: a.Actor.Name,
-		Roles: a.Through, DecidedBy: string(a.Role), Reason: a.Reason,
+		Roles: a.Through, DecidedBy: string(a.Role), Reason: a.Reason(),
 	}
 }
 

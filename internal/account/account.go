@@ -55,7 +55,12 @@ type Service struct {
 	sessionLife time.Duration
 	pair        *authn.Limiter // tries for one account from one address
 	address     *authn.Limiter // tries from one address
+	letters     *authn.Limiter // letters that are asked for to one address
+	visitor     *authn.Limiter // letters and accounts that are asked for from one address
 	ways        []Way
+
+	near         Neighbours
+	registration Registration
 }
 
 // NewService makes the service; a browser's session lasts for the given time.
@@ -64,6 +69,8 @@ func NewService(db *store.DB, c clock.Clock, hasher *authn.Hasher, signer *authn
 		db: db, hasher: hasher, signer: signer, sessionLife: sessionLife,
 		pair:    authn.NewLimiter(c, 10, 30*time.Second),
 		address: authn.NewLimiter(c, 100, time.Second),
+		letters: authn.NewLimiter(c, 5, 5*time.Minute),
+		visitor: authn.NewLimiter(c, 30, 10*time.Second),
 	}
 }
 
@@ -92,25 +99,34 @@ func (s *Service) Create(ctx context.Context, pass authz.Pass, email, password s
 
 // CreateIn makes the account as a part of a Write.
 func (*Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Account, error) {
-	return create(tx, pass, n.email, n.hash)
+	return create(tx, pass, newcomer{n.email, n.hash, true, pass.Actor().Kind == authn.Anonymous}) // the first account makes itself
 }
 
-func create(tx *store.Tx, pass authz.Pass, email, hash string) (Account, error) {
+// newcomer is an account that is to be.
+type newcomer struct {
+	email, hash            string
+	verified, byThemselves bool
+}
+
+func create(tx *store.Tx, pass authz.Pass, n newcomer) (Account, error) {
 	a := Account{
-		ID: id.New[id.User](), Email: email, CommunicationEmail: email,
-		CredentialsChangedAt: tx.Now(), VerifiedAt: tx.Now(), CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
+		ID: id.New[id.User](), Email: n.email, CommunicationEmail: n.email,
+		CredentialsChangedAt: tx.Now(), CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
+	}
+	if n.verified {
+		a.VerifiedAt = tx.Now()
 	}
 	tx.OpenHead(store.AccountHead, string(a.ID))
-	free, err := insert(tx, a, hash)
+	free, err := insert(tx, a, n.hash)
 	if err != nil {
 		return a, err
 	}
 	if !free {
-		return a, fault.New(fault.EmailTaken, "There is an account with the e-mail address %s already.", email)
+		return a, emailTaken(n.email)
 	}
 	var by audit.Holder = pass
-	if actor := pass.Actor(); actor.Kind == authn.Anonymous { // the first account makes itself
-		by = holder{authn.Actor{Kind: authn.Person, User: a.ID, Name: a.Email, Client: actor.Client}}
+	if n.byThemselves {
+		by = themselves(a, pass.Actor().Client)
 	}
 	return a, record(tx, by, audit.AccountCreate, a, nil, shown(a))
 }

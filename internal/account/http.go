@@ -22,6 +22,7 @@ type accountInfo struct {
 	PictureURL         string    `json:"profile_picture_url" doc:"The address of a picture; empty where there is none."`
 	CommunicationEmail string    `json:"communication_email" doc:"Where the person gets messages."`
 	Email              string    `json:"email" doc:"The address the person signs in with. An addition of Guildhall."`
+	EmailVerified      bool      `json:"email_verified" doc:"Whether that address was proved: invitations for it are listed, and can be accepted on a server with mail. An addition of Guildhall."`
 }
 
 type accountInfoEditRequest struct {
@@ -49,6 +50,7 @@ func shown(a Account) accountInfo {
 	return accountInfo{
 		ID: a.ID, CreatedAt: a.CreatedAt.Std(), Nickname: a.Nickname, FirstName: a.FirstName, LastName: a.LastName,
 		PictureURL: a.PictureURL, CommunicationEmail: a.CommunicationEmail, Email: a.Email,
+		EmailVerified: a.VerifiedAt != 0,
 	}
 }
 
@@ -68,6 +70,7 @@ func Register(r *route.Router, s *Service) {
 		Refusals: []fault.Code{fault.PersonRequired},
 	}, h.edit)
 	registerSignUp(r, h)
+	registerRegistration(r, h)
 	registerSessions(r, h)
 	route.Register(r, route.Operation{
 		ID: "signIn", Method: http.MethodPost, Path: "/auth/sign-in", Tag: "Sign-in", Summary: "Sign in with e-mail and password", Own: true,

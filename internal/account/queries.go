@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
@@ -31,6 +32,19 @@ func load(q store.Querier, user id.User) (Account, error) {
 	return r.Account, err
 }
 
+func findByID(q store.Querier, user id.User) (row, error) {
+	return store.One(q, accounts+`WHERE id = $1`, scan, user)
+}
+
+// findMine reads the caller's account with the hash of its password.
+func findMine(q store.Querier, pass authz.Pass) (row, error) {
+	r, err := findByID(q, pass.Actor().User)
+	if errors.Is(err, store.ErrNone) {
+		err = fault.New(fault.Unauthenticated, "")
+	}
+	return r, err
+}
+
 func findByEmail(q store.Querier, email string) (Account, string, error) {
 	r, err := store.One(q, accounts+`WHERE email_key = $1`, scan, authn.Key(email))
 	return r.Account, r.hash, err
@@ -48,6 +62,33 @@ func insert(tx *store.Tx, a Account, hash string) (bool, error) {
 
 func setCommunicationEmail(tx *store.Tx, a Account) error {
 	_, err := tx.Exec(`UPDATE account SET communication_email = $2, updated_at = $3 WHERE id = $1`, a.ID, a.CommunicationEmail, a.UpdatedAt)
+	return err
+}
+
+// setCredentials changes the password's hash, and when that was.
+func setCredentials(tx *store.Tx, a Account, hash string) error {
+	_, err := tx.Exec(`UPDATE account SET password_hash = $2, credentials_changed_at = $3, updated_at = $4 WHERE id = $1`,
+		a.ID, hash, a.CredentialsChangedAt, a.UpdatedAt)
+	return err
+}
+
+// updateEmail reports false where the address is another account's.
+func updateEmail(tx *store.Tx, a Account) (bool, error) {
+	n, err := tx.Exec(`UPDATE account SET email = $2, email_key = $3, communication_email = $4, verified_at = $5, updated_at = $5
+		WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM account other WHERE other.email_key = $3 AND other.id <> $1)`,
+		a.ID, a.Email, authn.Key(a.Email), a.CommunicationEmail, a.VerifiedAt)
+	if store.Duplicate(err) { // two took it at the same moment
+		return false, nil
+	}
+	return n == 1, err
+}
+
+// empty takes everything personal out of an account, and frees its address: the key
+// that it gets is that of no address.
+func empty(tx *store.Tx, a Account) error {
+	_, err := tx.Exec(`UPDATE account SET email = $2, email_key = $3, communication_email = $2, first_name = '', last_name = '', nickname = '',
+		picture_url = '', sign_up = '', verified_at = 0, disabled_at = $4, updated_at = $4 WHERE id = $1`,
+		a.ID, a.Email, "deleted:"+string(a.ID), a.UpdatedAt)
 	return err
 }
 

@@ -162,8 +162,10 @@ func (s *Service) ended(tx *store.Tx, pass authz.Pass) error {
 	return record(tx, pass, audit.AccountSignOut, a, nil, nil)
 }
 
-// DropExpired removes the sessions that are over.
-func (s *Service) DropExpired(tx *store.Tx) error { return dropExpiredSessions(tx, tx.Now()) }
+// DropExpired removes the sessions and the links that are over.
+func (s *Service) DropExpired(tx *store.Tx) error {
+	return errors.Join(dropExpiredSessions(tx, tx.Now()), dropExpiredProofs(tx, tx.Now()))
+}
 
 // checkPassword finds the account of an address and a password, in the same time
 // whether or not there is one.

@@ -182,6 +182,31 @@ func (s *Service) Delete(ctx context.Context, pass authz.Pass, token id.Token) e
 	})
 }
 
+// Places are the organizations in which a person has made tokens.
+func (*Service) Places(q store.Querier, user id.User) ([]id.Organization, error) {
+	return organizationsOf(q, user)
+}
+
+// Leave deletes the tokens of somebody who goes for good: without their creator they
+// would sleep for ever.
+func (*Service) Leave(tx *store.Tx, by audit.Holder, user id.User) error {
+	all, err := listOf(tx, user, tx.Now())
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if err := remove(tx, t.Organization, t.ID); err != nil {
+			return err
+		}
+		if err := audit.Record(tx, string(t.Organization), by, audit.Entry{
+			Action: audit.APITokenDelete, Target: t.reference(), Before: shown(t),
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Purge removes every token of an organization for good.
 func (*Service) Purge(tx *store.Tx, organization id.Organization) error {
 	return removeAll(tx, organization)

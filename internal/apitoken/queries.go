@@ -13,12 +13,14 @@ import (
 
 // tokens reads the tokens of an organization ($1) as they are at a moment ($2): active
 // are those that authn lets in.
-const tokens = `SELECT t.id, t.organization_id, t.name, t.description, t.role, COALESCE(r.name, t.role), t.hint, t.created_by, a.email, a.first_name, a.last_name,
+const tokens = columns + `WHERE t.organization_id = $1`
+
+const columns = `SELECT t.id, t.organization_id, t.name, t.description, t.role, COALESCE(r.name, t.role), t.hint, t.created_by, a.email, a.first_name, a.last_name,
 	t.created_at, t.updated_at, t.expires_at, t.last_used_at,
 	CASE WHEN m.user_id IS NOT NULL AND a.disabled_at = 0 AND (t.expires_at = 0 OR t.expires_at > $2) THEN 1 ELSE 0 END
 	FROM api_token t JOIN account a ON a.id = t.created_by
 	LEFT JOIN member m ON m.organization_id = t.organization_id AND m.user_id = t.created_by
-	LEFT JOIN role r ON r.id = t.role AND r.organization_id = t.organization_id WHERE t.organization_id = $1`
+	LEFT JOIN role r ON r.id = t.role AND r.organization_id = t.organization_id `
 
 func scan(s store.Scan) (t APIToken, err error) {
 	var first, last string
@@ -30,6 +32,16 @@ func scan(s store.Scan) (t APIToken, err error) {
 
 func list(q store.Querier, organization id.Organization, now clock.Time) ([]APIToken, error) {
 	return store.All(q, tokens+` ORDER BY t.id`, scan, organization, now)
+}
+
+// listOf reads the tokens that a person made, in every organization.
+func listOf(q store.Querier, user id.User, now clock.Time) ([]APIToken, error) {
+	return store.All(q, columns+`WHERE t.created_by = $1 ORDER BY t.organization_id, t.id`, scan, user, now)
+}
+
+func organizationsOf(q store.Querier, user id.User) ([]id.Organization, error) {
+	return store.All(q, `SELECT DISTINCT organization_id FROM api_token WHERE created_by = $1 ORDER BY organization_id`,
+		func(s store.Scan) (o id.Organization, err error) { return o, s(&o) }, user)
 }
 
 func load(q store.Querier, organization id.Organization, token id.Token, now clock.Time) (APIToken, error) {

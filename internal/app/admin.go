@@ -21,6 +21,8 @@ const (
 	CommandAccessToken         = "access-token"
 	CommandOrganizationRestore = "organization-restore"
 	CommandMailTest            = "mail-test"
+	CommandUserResetPassword   = "user-reset-password"
+	CommandUserChangeEmail     = "user-change-email"
 
 	CommandUserList             = "user-list"
 	CommandUserShow             = "user-show"
@@ -91,6 +93,10 @@ func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any,
 		return runWith(ctx, in, a.accessToken)
 	case CommandOrganizationRestore:
 		return runWith(ctx, in, a.restore)
+	case CommandUserResetPassword:
+		return runWith(ctx, in, a.resetPassword)
+	case CommandUserChangeEmail:
+		return runWith(ctx, in, a.changeEmail)
 	case CommandMailTest:
 		return runWith(ctx, in, a.testMail)
 	case CommandUserList:
@@ -113,6 +119,8 @@ func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any,
 		return runWith(ctx, in, a.restrict)
 	case CommandOrganizationPurge:
 		return runWith(ctx, in, a.purgeNow)
+	case CommandKeysRotate:
+		return runWith(ctx, in, a.rotateKeys)
 	}
 	return nil, fault.New(fault.NotFound, "The running server does not know the command %q; is it an older version?", command)
 }

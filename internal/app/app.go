@@ -10,14 +10,14 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-
-	"github.com/prometheus/client_golang/prometheus"
+	"sync"
 
 	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/backup"
 	"github.com/guildhall-dev/guildhall/internal/certificate"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/config"
@@ -44,6 +44,11 @@ type Options struct {
 	Clock  clock.Clock
 	Hasher *authn.Hasher
 	Log    *slog.Logger
+	// Program names this build in the backups that it makes.
+	Program string
+	// AsItIs refuses a database that would have to be migrated: nodes of an older
+	// version may be using it.
+	AsItIs bool
 }
 
 // App is an opened Guildhall: the database and every service, not yet serving.
@@ -63,12 +68,17 @@ type App struct {
 	Devices       *device.Service
 	Jobs          *job.Queue
 	Mail          *mail.Outbox
+	Backups       *backup.Schedule
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
 	KeyCreated string
+	// BackupMade is the path of the backup that this start made before a migration.
+	BackupMade string
 
-	master      *seal.Master
+	ring        *seal.Ring
+	keys        store.Keys
+	rotating    sync.Mutex
 	plans       *plan.Catalogue
 	signer      *authn.Signer
 	resolver    *object.Resolver
@@ -107,7 +117,7 @@ func Open(ctx context.Context, storage config.Storage, settings config.Server, o
 			return nil, err
 		}
 	}
-	if err := a.open(ctx, o.Clock); err != nil {
+	if err := a.open(ctx, o); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	a.build(o)
@@ -120,7 +130,17 @@ func Open(ctx context.Context, storage config.Storage, settings config.Server, o
 	return a, nil
 }
 
-func (a *App) open(ctx context.Context, c clock.Clock) error {
+func (a *App) open(ctx context.Context, o Options) error {
+	if err := a.openDatabase(ctx, o.Clock); err != nil {
+		return err
+	}
+	if err := a.migrate(ctx, o); err != nil {
+		return err
+	}
+	return a.bindKey(ctx)
+}
+
+func (a *App) openDatabase(ctx context.Context, c clock.Clock) error {
 	o := store.Options{URL: string(a.Storage.DatabaseURL), Clock: c, Log: a.Log}
 	if a.Storage.Embedded() {
 		if err := os.MkdirAll(a.Storage.Data, 0o700); err != nil {
@@ -138,47 +158,58 @@ func (a *App) open(ctx context.Context, c clock.Clock) error {
 	var err error
 	if a.DB, err = store.Open(ctx, o); err != nil {
 		a.DB = nil
-		return err
 	}
-	if err := a.DB.Migrate(ctx); err != nil {
-		return err
-	}
-	return a.bindKey(ctx)
+	return err
 }
 
 // bindKey loads the master key, or makes it for a database that has none yet; a
 // database that was sealed with another key is refused.
 func (a *App) bindKey(ctx context.Context) error {
-	var err error
-	a.master, err = seal.LoadMaster(a.Storage.MasterKeyFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		bound, askErr := seal.Bound(a.DB.Reader(ctx))
-		if askErr != nil {
-			return askErr
+	file := a.Storage.MasterKeyFile
+	bound, err := seal.Bound(a.DB.Reader(ctx))
+	if err != nil {
+		return err
+	}
+	if seal.Interrupted(file, bound) {
+		if _, err := seal.SettleFiles(file, bound); err != nil {
+			a.Log.Warn("the new master key's file could not be put into its place", slog.Any("error", err))
+		} else {
+			a.Log.Info("a rotation of the master key that was cut off is finished", slog.String("file", file))
 		}
+	}
+	master, err := seal.Find(file, bound)
+	if errors.Is(err, fs.ErrNotExist) {
 		if bound != "" {
 			return fault.New(fault.MasterKeyMismatch, "The master key file %s is missing, and this database was sealed with a key (fingerprint %s). Put the key back, or name it with --master-key-file.",
-				a.Storage.MasterKeyFile, bound)
+				file, bound)
 		}
 		var created bool
-		if a.master, created, err = seal.LoadOrCreateMaster(a.Storage.MasterKeyFile); created {
-			a.KeyCreated = a.Storage.MasterKeyFile
+		if master, created, err = seal.LoadOrCreateMaster(file); created {
+			a.KeyCreated = file
 		}
 	}
 	if err != nil {
 		return err
 	}
-	a.DB.UseKeys(seal.StoreKeys(a.master))
-	return store.Do(ctx, a.DB, authz.System("bind the master key"), func(tx *store.Tx) error { return seal.Bind(tx, a.master) })
+	a.ring = seal.NewRing(master, file)
+	if err := store.Do(ctx, a.DB, authz.System("bind the master key"), func(tx *store.Tx) error { return seal.Bind(tx, master) }); err != nil {
+		return err
+	}
+	if a.keys, err = seal.StoreKeys(a.DB.Reader(ctx), a.ring); err != nil {
+		return err
+	}
+	a.DB.UseKeys(a.keys)
+	return nil
 }
 
 func (a *App) build(o Options) {
-	a.signer = authn.NewSigner(a.DB, seal.NewKeeper(a.master), a.Settings.AccessTokenLife)
+	keeper := a.ring.Keeper()
+	a.signer = authn.NewSigner(a.DB, keeper, a.Settings.AccessTokenLife)
 	a.Authenticator = authn.NewAuthenticator(a.DB, a.signer)
-	a.Authorizer = authz.New(a.DB)
+	a.Authorizer = authz.New(a.DB, organization.Beside)
 	a.resolver = object.NewResolver(a.DB)
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
-	a.Mail = mail.New(a.DB, a.Jobs, seal.NewKeeper(a.master), authz.System("letters"), a.Log, a.mailSettings())
+	a.Mail = mail.New(a.DB, a.Jobs, keeper, authz.System("letters"), a.Log, a.mailSettings())
 	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer, a.Settings.SessionLife)
 	a.Members = member.NewService(a.DB, a.Mail)
 	a.Tokens = apitoken.NewService(a.DB)
@@ -190,7 +221,11 @@ func (a *App) build(o Options) {
 	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
 	a.identities(o.Clock)
 	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts, a.Mail)
-	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members)
+	a.Accounts.Connect(account.Neighbours{
+		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations, Leavers: []account.Leaver{a.Tokens, a.Members, a.Identities},
+	}, account.Registration(a.Settings.Registration))
+	a.Backups = a.schedule(o.Program)
+	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, keeper)
 }
 
 // publicURLSetting remembers the server's address, so that tokens made by a command
@@ -198,11 +233,7 @@ func (a *App) build(o Options) {
 const publicURLSetting = "public_url"
 
 func (a *App) issuer(ctx context.Context) error {
-	url := a.Settings.BaseURL(a.Settings.Listen)
-	known, err := store.Setting(a.DB.Reader(ctx), publicURLSetting)
-	if known != "" && a.Settings.PublicURL == "" {
-		url = known
-	}
+	url, err := a.publicURL(ctx)
 	a.signer.SetIssuer(url)
 	a.Mail.SetPublicURL(url)
 	return err
@@ -214,7 +245,8 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Access: access.NewService(a.DB, a.resolver.Find),
-		Retention: a.Organizations.Retention, Metrics: []prometheus.Collector{a.Mail.Metrics()},
+		Retention: a.Organizations.Retention, Fit: a.fit,
+		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL,
 		httpd.Edge{TrustedProxies: a.proxies, TLS: a.certificate != nil})
 }
@@ -223,7 +255,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 func (a *App) Server(publicURL string) *httpd.Server { return a.serverAt(publicURL) }
 
 // HeadMAC is the key that signs the heads of the chains.
-func (a *App) HeadMAC() []byte { return seal.StoreKeys(a.master).HeadMAC }
+func (a *App) HeadMAC() []byte { return a.keys.HeadMAC }
 
 // Close ends the work in the background and closes the database.
 func (a *App) Close() error {

@@ -165,9 +165,11 @@ func ask(ctx context.Context, data, command string, text []byte, out any) (bool,
 }
 
 func operateDirectly(ctx context.Context, storage config.Storage, mail config.Mail, command string, text []byte, out any) (err error) {
+	// The command says itself what it did; the log is for what goes wrong beside it.
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	settings := config.Defaults()
 	settings.Mail = mail
-	a, err := Open(ctx, storage, settings, Options{})
+	a, err := Open(ctx, storage, settings, Options{Log: log, AsItIs: true})
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ func (a *App) identities(c clock.Clock) {
 	set := a.Settings.OIDC
 	a.Identities = oidc.NewService(a.DB, c, a.Log, a.Accounts, a.Mail, oidc.Settings{
 		Issuer: set.Issuer, Audience: set.Audience, ClientID: set.ClientID, ClientSecret: string(set.ClientSecret), Name: set.Label(),
-		Anybody: set.CreateAccounts,
+		Anybody: set.CreateAccounts || account.Registration(a.Settings.Registration) == account.Open,
 	})
 	if a.Identities.TakesTokens() {
 		a.Authenticator.Trust(a.Identities)

@@ -45,6 +45,7 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 		work.Go(func() { a.certificate.Watch(background, certificateInterval, a.Log) })
 	}
 	work.Go(func() { a.maintain(background) })
+	work.Go(func() { a.Backups.Serve(background) })
 	if a.Storage.Embedded() {
 		control, err := a.listenControl()
 		if err != nil {
@@ -100,6 +101,12 @@ func (a *App) greet(ctx context.Context, out io.Writer, address, publicURL strin
 	}
 	if a.KeyCreated != "" {
 		fmt.Fprintf(out, "A new master key was written to %s. Keep a copy apart from the data: without it no secret can be read again.\n", a.KeyCreated)
+	}
+	if demo, err := a.Demo(ctx); err != nil || demo != nil {
+		if demo != nil {
+			demo.greet(out, publicURL)
+		}
+		return err
 	}
 	token, err := a.Accounts.SetupToken(ctx, authz.System("setup link"))
 	if err != nil || token == "" {

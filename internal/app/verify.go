@@ -25,9 +25,9 @@ func VerifyAudit(ctx context.Context, storage config.Storage) (report audit.Repo
 			return report, fmt.Errorf("there is no database in %s: %w", storage.Data, err)
 		}
 	}
-	master, err := seal.LoadMaster(storage.MasterKeyFile)
-	if err != nil {
-		return report, err
+	// Looked for before the database is opened: without a key there is nothing to say.
+	if _, err := os.Stat(storage.MasterKeyFile); err != nil {
+		return report, fmt.Errorf("read the master key: %w", err)
 	}
 	db, err := store.Open(ctx, o)
 	if err != nil {
@@ -38,10 +38,21 @@ func VerifyAudit(ctx context.Context, storage config.Storage) (report audit.Repo
 		return report, err
 	}
 	err = db.Snapshot(ctx, func(q store.Querier) error {
-		if err := seal.Check(q, master); err != nil {
+		bound, err := seal.Bound(q)
+		if err != nil {
 			return err
 		}
-		report, err = audit.Verify(q, seal.StoreKeys(master).HeadMAC)
+		master, err := seal.Find(storage.MasterKeyFile, bound)
+		if err != nil {
+			return err
+		}
+		var keys store.Keys
+		if bound != "" { // else it was never started, and there is nothing to verify
+			if keys, err = seal.StoreKeys(q, seal.NewRing(master, "")); err != nil {
+				return err
+			}
+		}
+		report, err = audit.Verify(q, keys.HeadMAC)
 		return err
 	})
 	return report, err

@@ -38,9 +38,14 @@ const (
 	AccountCreate       Action = "account.create"
 	AccountUpdate       Action = "account.update"
 	AccountSignIn       Action = "account.sign_in"
+	AccountVerify       Action = "account.verify"
+	AccountPassword     Action = "account.password"
+	AccountEmail        Action = "account.email"
+	AccountDelete       Action = "account.delete"
 	AccountDisable      Action = "account.disable"
 	AccountEnable       Action = "account.enable"
 	AccountLimit        Action = "account.limit"
+	MasterKeyRotate     Action = "master_key.rotate"
 	AccountSignOut      Action = "account.sign_out"
 	IdentityLink        Action = "account.identity_link"
 	IdentityUnlink      Action = "account.identity_unlink"
@@ -86,9 +91,14 @@ var wires = map[Action]Wire{
 	AccountCreate:       {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+	AccountVerify:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountPassword:     {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountEmail:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	AccountDelete:       {"DELETE", "MEMBERS_AND_ROLES", "", false},
 	AccountDisable:      {"UPDATE", "MEMBERS_AND_ROLES", "", false}, // the account's own head starts a new generation
 	AccountEnable:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
+	MasterKeyRotate:     {"UPDATE", "ORGANIZATION", "", false},
 	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
 	IdentityLink:        {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	IdentityUnlink:      {"DELETE", "MEMBERS_AND_ROLES", "", false},

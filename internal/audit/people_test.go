@@ -179,6 +179,8 @@ func ready(t *testing.T, w *world, action audit.Action) {
 	switch action {
 	case audit.InvitationCreate:
 		w.joe = w.s.Person(t, "joe@example.com")
+	case audit.AccountVerify:
+		w.unproved(t)
 	case audit.InvitationDecline, audit.InvitationAccept:
 		w.invite(t)
 	case audit.MemberRemove: // the ownership goes back first

@@ -94,10 +94,9 @@ func Record(tx *store.Tx, stream string, by Holder, e Entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(insertEvent, stream, seq, p.ID, p.At, p.Action, wire.EventType, wire.TargetType, p.Target.ID, p.Target.Name,
+	return tx.Send(insertEvent, stream, seq, p.ID, p.At, p.Action, wire.EventType, wire.TargetType, p.Target.ID, p.Target.Name,
 		wire.SubTargetType, p.Actor.Name, p.Actor.ID, p.Client.Origin, p.Project.ID, p.Project.Name, p.Environment.ID, p.Environment.Name,
 		bytes, digest[:], hash)
-	return err
 }
 
 func document(v any) (json.RawMessage, error) {

@@ -23,6 +23,7 @@ type world struct {
 	s             *apptest.Server
 	jane, joe     *apptest.Caller // the owner and a developer
 	robot         *apptest.Caller // an API token of Jane's
+	kim           *apptest.Caller // belongs nowhere
 	organization  id.Organization
 	project       string
 	invitation    string
@@ -80,7 +81,7 @@ const (
 )
 
 // steps are the changes that the product makes, in an order in which they can happen.
-var steps = slices.Concat(beginning, people, entering, operating, ending)
+var steps = slices.Concat(beginning, people, entering, accounts, operating, ending, rotation)
 
 var beginning = []step{
 	{audit.AccountCreate, func(t *testing.T, w *world) change {

@@ -51,6 +51,20 @@ func Invisible(c rune) bool {
 		!unicode.Is(unicode.Prepended_Concatenation_Mark, c)
 }
 
+// SameMailbox tells whether two addresses are one person's, up to case and width. Key is
+// too generous for that: so that no two accounts look alike, it takes straße.example for
+// strasse.example, which are two domains with two owners.
+func SameMailbox(a, b string) bool { return mailbox(a) == mailbox(b) }
+
+func mailbox(address string) string {
+	return strings.Map(func(c rune) rune {
+		if small := unicode.ToLower(c); unicode.ToUpper(small) == c {
+			return small
+		}
+		return c // a capital with another small letter of its own
+	}, norm.NFKC.String(strings.TrimSpace(address)))
+}
+
 // CheckEmail tells what is wrong with an address, and gives it trimmed.
 func CheckEmail(checks *fault.Checks, field, address string) string {
 	address = strings.TrimSpace(address)

@@ -164,3 +164,22 @@ func FuzzCheckEmail(f *testing.F) {
 		}
 	})
 }
+
+func TestSameMailbox(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"jane@example.com", "JANE@Example.COM", true}, {" jane@example.com ", "jane@example.com", true}, {"jörg@x.example", "JÖRG@x.example", true},
+		{"jo\u0308rg@x.example", "j\u00f6rg@x.example", true}, {"JANE+A@x.example", "jane+a@x.example", true},
+		{"joe@stra\u00dfe.example", "joe@strasse.example", false}, {"\uff4aane@example.com", "jane@example.com", true},
+		{"stra\u1e9ee@x.example", "strasse@x.example", false}, {"\u0130@example.com", "i@example.com", false}, {"jane@example.com", "jane+a@example.com", false}, {"ja.ne@example.com", "jane@example.com", false},
+	} {
+		if authn.SameMailbox(c.a, c.b) != c.same || authn.SameMailbox(c.b, c.a) != c.same {
+			t.Errorf("%q and %q: want %v", c.a, c.b, c.same)
+		}
+		if c.same && authn.Key(c.a) != authn.Key(c.b) {
+			t.Errorf("%q and %q are one mailbox and have two keys", c.a, c.b)
+		}
+	}
+}

@@ -70,6 +70,9 @@ func (s *Signer) SetIssuer(url string) {
 	s.issuer = url
 }
 
+// privateKeyField is where a private key belongs, when it is sealed.
+const privateKeyField = "private_key"
+
 type keyRow struct{ id, public, private string }
 
 const liveKeys = `SELECT id, public_key, private_key FROM signing_key WHERE retired_at = 0 ORDER BY created_at, id`
@@ -114,7 +117,7 @@ func (s *Signer) create(tx *store.Tx) error {
 		return err
 	}
 	keyID := hex.EncodeToString(random)
-	sealed, err := s.keeper.Seal(tx, store.Server, keyID, "private_key", base64.StdEncoding.EncodeToString(der))
+	sealed, err := s.keeper.Seal(tx, store.Server, keyID, privateKeyField, base64.StdEncoding.EncodeToString(der))
 	if err != nil {
 		return err
 	}
@@ -132,7 +135,7 @@ func (s *Signer) load(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, row := range rows {
-		text, err := s.keeper.Open(q, store.Server, row.id, "private_key", row.private)
+		text, err := s.keeper.Open(q, store.Server, row.id, privateKeyField, row.private)
 		if err != nil {
 			return fmt.Errorf("signing key %s: %w", row.id, err)
 		}
@@ -217,4 +220,13 @@ func (s *Signer) JWKS() ([]byte, error) {
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key, KeyID: keyID, Algorithm: string(jose.ES256), Use: "sig"})
 	}
 	return json.Marshal(set)
+}
+
+// SealedKeys lists the private keys, for who checks that everything sealed opens.
+func SealedKeys(q store.Querier) ([]seal.Field, error) {
+	return store.All(q, `SELECT id, private_key FROM signing_key ORDER BY id`, func(s store.Scan) (seal.Field, error) {
+		f := seal.Field{Organization: store.Server, Name: privateKeyField}
+		err := s(&f.Object, &f.Text)
+		return f, err
+	})
 }

@@ -92,7 +92,7 @@ func (a *Authenticator) FlushUsage(ctx context.Context, permit store.Permit) err
 	if len(taken.tokens)+len(taken.people) == 0 {
 		return nil
 	}
-	err := store.Do(ctx, a.db, permit, func(tx *store.Tx) error { return taken.write(tx) })
+	err := store.Do(ctx, a.db, permit, taken.write)
 	if err != nil {
 		a.used.giveBack(taken)
 	}

@@ -15,6 +15,15 @@ import (
 type Authorizer struct {
 	db     *store.DB
 	rights *store.Cache[rightsKey, knownRights]
+	beside Beside
+}
+
+// Beside is what the statement that reads an actor's rights reads along: the row of
+// the organization (o), with what is joined to it. Who asks for an organization that
+// nobody has asked for lately needs both, and a question costs more than an answer.
+type Beside struct {
+	Columns, Join string
+	Scan          func(s store.Scan, more ...any) (any, error)
 }
 
 type rightsKey struct {
@@ -28,9 +37,10 @@ type knownRights struct {
 	at     store.HeadState
 }
 
-// New makes an authorizer over the database.
-func New(db *store.DB) *Authorizer {
-	return &Authorizer{db: db, rights: store.NewCache[rightsKey, knownRights](db.Heads(), 50_000)}
+// New makes an authorizer over the database. Passes whose rights were not in memory
+// bring along what it reads beside them.
+func New(db *store.DB, beside Beside) *Authorizer {
+	return &Authorizer{db: db, rights: store.NewCache[rightsKey, knownRights](db.Heads(), 50_000), beside: beside}
 }
 
 // accountLevel are the permissions that need no organization; true where an API
@@ -56,7 +66,7 @@ func (a *Authorizer) Require(ctx context.Context, actor authn.Actor, p Permissio
 	if forTokens, ok := accountLevel[p]; ok {
 		return a.account(actor, p, forTokens)
 	}
-	known, err := a.in(ctx, actor, s.Organization)
+	known, beside, err := a.in(ctx, actor, s.Organization)
 	if err != nil {
 		return Pass{}, err
 	}
@@ -64,7 +74,7 @@ func (a *Authorizer) Require(ctx context.Context, actor authn.Actor, p Permissio
 		return Pass{}, err
 	}
 	return Pass{
-		actor: actor, permission: p, scope: s, head: string(s.Organization), rights: known.rights,
+		actor: actor, permission: p, scope: s, head: string(s.Organization), rights: known.rights, beside: beside,
 		seen: a.seen(actor, store.Dependency{Head: string(s.Organization), At: known.at, OnRights: true}),
 	}, nil
 }
@@ -81,36 +91,52 @@ func (a *Authorizer) seen(actor authn.Actor, deps ...store.Dependency) []store.D
 	return append(deps, store.Dependency{Head: string(actor.User), At: store.HeadState{Rights: actor.Generation}, OnRights: true})
 }
 
-func (a *Authorizer) in(ctx context.Context, actor authn.Actor, organization id.Organization) (knownRights, error) {
+func (a *Authorizer) in(ctx context.Context, actor authn.Actor, organization id.Organization) (known knownRights, beside any, err error) {
 	if actor.Kind == authn.APIToken && actor.Organization != organization {
-		return knownRights{}, nil
+		return knownRights{}, nil, nil
 	}
 	key := rightsKey{organization, actor.User, actor.TokenRole}
-	return a.rights.Get(key, func() (knownRights, []store.Dependency, error) {
-		rights, at, err := loadRights(a.db.Reader(ctx), actor, organization)
+	known, err = a.rights.Get(key, func() (knownRights, []store.Dependency, error) {
+		rights, at, along, err := a.beside.load(a.db.Reader(ctx), actor, organization)
 		if len(rights.roles) == 0 {
 			return knownRights{}, nil, err // a stranger is asked about anew each time
 		}
+		beside = along
 		return knownRights{rights, at}, []store.Dependency{{Head: string(organization), At: at, OnRights: true}}, err
 	})
+	return known, beside, err
 }
 
 // loadRights reads what an actor holds in an organization: nothing in a deleted or
 // unknown one, or where the actor is no member.
 func loadRights(q store.Querier, actor authn.Actor, organization id.Organization) (Rights, store.HeadState, error) {
-	var at store.HeadState
-	name, err := store.One(q, `SELECT m.role, h.seq, h.rights_seq
-		FROM member m JOIN organization o ON o.id = m.organization_id JOIN organization_head h ON h.organization_id = m.organization_id
+	rights, at, _, err := Beside{}.load(q, actor, organization)
+	return rights, at, err
+}
+
+func (b Beside) load(q store.Querier, actor authn.Actor, organization id.Organization) (Rights, store.HeadState, any, error) {
+	var (
+		at    store.HeadState
+		along any
+	)
+	name, err := store.One(q, `SELECT `+b.Columns+`m.role, h.seq, h.rights_seq
+		FROM member m JOIN organization o ON o.id = m.organization_id JOIN organization_head h ON h.organization_id = m.organization_id`+b.Join+`
 		WHERE m.organization_id = $1 AND m.user_id = $2 AND o.deleted_at = 0`,
-		func(s store.Scan) (n RoleName, err error) { return n, s(&n, &at.Seq, &at.Rights) }, organization, actor.User)
+		func(s store.Scan) (n RoleName, err error) {
+			if b.Scan == nil {
+				return n, s(&n, &at.Seq, &at.Rights)
+			}
+			along, err = b.Scan(s, &n, &at.Seq, &at.Rights)
+			return n, err
+		}, organization, actor.User)
 	if errors.Is(err, store.ErrNone) {
-		return Rights{}, at, nil
+		return Rights{}, at, nil, nil
 	}
 	if err != nil {
-		return Rights{}, at, err
+		return Rights{}, at, nil, err
 	}
 	rights, err := RightsOf(q, actor, organization, name)
-	return rights, at, err
+	return rights, at, along, err
 }
 
 // RightsOf are what an actor holds through a member's role: an API token has at

@@ -54,21 +54,36 @@ type Rights struct{ roles []*Role }
 // NewRights combines roles; with none nothing is allowed or visible.
 func NewRights(roles ...*Role) Rights { return Rights{roles: roles} }
 
-// Decision is a yes or no with its reason.
+// Decision is a yes or no, and what it stands on.
 type Decision struct {
 	Allowed    bool
 	Visible    bool
 	Permission Permission
 	// Role is the role that decided: the first that refuses, or the last that allows.
-	Role   RoleName
-	Reason string
+	Role RoleName
+	Mode Mode
+}
+
+// Reason says in words why: for a refusal or an explanation, few others ask.
+func (d Decision) Reason() string {
+	if d.Role == "" {
+		return "not a member of the organization"
+	}
+	verb := "has not"
+	if d.Allowed {
+		verb = "has"
+	}
+	reason := fmt.Sprintf("the role %s %s %s", d.Role, verb, d.Permission)
+	if d.Mode != NoMode {
+		reason += " in mode " + string(d.Mode)
+	}
+	return reason
 }
 
 // Decide is the decision function. It knows nothing of requests or databases.
 func Decide(r Rights, p Permission, s Scope) Decision {
-	d := Decision{Permission: p}
+	d := Decision{Permission: p, Mode: s.Mode}
 	if len(r.roles) == 0 {
-		d.Reason = "not a member of the organization"
 		return d
 	}
 	see, known := seeing[s.Kind]
@@ -80,14 +95,6 @@ func Decide(r Rights, p Permission, s Scope) Decision {
 			d.Allowed = false
 			break
 		}
-	}
-	verb := "has not"
-	if d.Allowed {
-		verb = "has"
-	}
-	d.Reason = fmt.Sprintf("the role %s %s %s", d.Role, verb, p)
-	if s.Mode != NoMode {
-		d.Reason += " in mode " + string(s.Mode)
 	}
 	return d
 }

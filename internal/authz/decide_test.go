@@ -115,7 +115,7 @@ func TestDecision(t *testing.T) {
 func TestNoRoles(t *testing.T) {
 	for name, rights := range map[string]Rights{"zero": {}, "none": NewRights()} {
 		eachQuestion(func(p Permission, s Scope) {
-			if d := Decide(rights, p, s); d.Allowed || d.Visible || d.Reason == "" {
+			if d := Decide(rights, p, s); d.Allowed || d.Visible || d.Reason() == "" {
 				t.Fatalf("%s: %s on %+v gives %+v", name, p, s, d)
 			}
 			if rights.Allow(p) {

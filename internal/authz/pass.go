@@ -22,6 +22,7 @@ type Pass struct {
 	rights     Rights
 	// seen are the generations of rights on which the decision stood.
 	seen   []store.Dependency
+	beside any    // what was read along with the rights
 	system string // the reason of a system pass
 }
 
@@ -33,6 +34,15 @@ func (p Pass) Scope() Scope { return p.scope }
 
 // Organization is the organization of the scope.
 func (p Pass) Organization() id.Organization { return p.scope.Organization }
+
+// Beside is what was read in the statement that read the rights, and the state of
+// the organization's head in it; nil where the rights were in memory.
+func (p Pass) Beside() (any, store.HeadState) {
+	if p.beside == nil {
+		return nil, store.HeadState{}
+	}
+	return p.beside, p.seen[0].At
+}
 
 // Head is the head that a Write under this pass stands on.
 func (p Pass) Head() string { return p.head }
@@ -125,7 +135,7 @@ func refusal(d Decision, s Scope) error {
 	case !d.Visible:
 		return fault.New(fault.NotFound, "")
 	}
-	e := fault.New(fault.Forbidden, "You need the permission %s here: %s.", d.Permission, d.Reason)
+	e := fault.New(fault.Forbidden, "You need the permission %s here: %s.", d.Permission, d.Reason())
 	e.Permission = string(d.Permission)
 	question := url.Values{"permission": {e.Permission}}
 	if s.Object != "" {

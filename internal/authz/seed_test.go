@@ -70,7 +70,7 @@ func TestSeedMatrix(t *testing.T) {
 			for _, mode := range modes {
 				for _, scope := range []authz.Scope{{Kind: kind, Mode: mode}, parent(kind, permission, mode)} {
 					if d := authz.Decide(authz.NewRights(role(t, name)), permission, scope); d.Allowed != want {
-						t.Errorf("%s (%s, kind %s, mode %q): %s gets %t, the seed says %s: %s", action, permission, scope.Kind, mode, name, d.Allowed, cells[i], d.Reason)
+						t.Errorf("%s (%s, kind %s, mode %q): %s gets %t, the seed says %s: %s", action, permission, scope.Kind, mode, name, d.Allowed, cells[i], d.Reason())
 					}
 				}
 			}

@@ -80,6 +80,9 @@ type userCommands struct {
 	Disable userDisableCommand `cmd:"" help:"Keep a person out: sign-in, access tokens and the API tokens that they made stop working at once. Nothing is lost."`
 	Enable  userEnableCommand  `cmd:"" help:"Let a disabled person in again; their tokens work as before."`
 	Set     userSetCommand     `cmd:"" help:"Change what a person may."`
+
+	ResetPassword userResetPasswordCommand `cmd:"" help:"Set a person's password, or print a link with which they choose one within an hour. Their sessions and access tokens end with the change."`
+	ChangeEmail   userChangeEmailCommand   `cmd:"" help:"Give a person another e-mail address, which counts as verified."`
 }
 
 type userCreateCommand struct {

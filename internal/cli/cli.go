@@ -25,13 +25,17 @@ const (
 type commands struct {
 	Config kong.ConfigFlag `help:"YAML file of settings; its keys are the flags' names." placeholder:"FILE"`
 
-	Serve   serveCommand   `cmd:"" help:"Start the server."`
-	Admin   adminCommands  `cmd:"" help:"The operator's commands; they work beside a running server and without one."`
-	Audit   auditCommands  `cmd:"" help:"The record of what happened."`
-	Doctor  doctorCommand  `cmd:"" help:"Look at the installation, and say what is wrong with it and what to do."`
-	Setting configCommands `cmd:"" name:"config" help:"The settings of the server."`
-	Openapi openapiCommand `cmd:"" help:"Print the API's description (OpenAPI 3.0)."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve   serveCommand         `cmd:"" help:"Start the server."`
+	Admin   adminCommands        `cmd:"" help:"The operator's commands; they work beside a running server and without one."`
+	Audit   auditCommands        `cmd:"" help:"The record of what happened."`
+	Backup  backupCommands       `cmd:"" help:"Backups of the whole database."`
+	Restore restoreBackupCommand `cmd:"" help:"Bring a backup back into an empty data directory, or an empty PostgreSQL database."`
+	Keys    keysCommands         `cmd:"" help:"The master key."`
+	Migrate migrateCommand       `cmd:"" help:"Bring the database's schema to this version without starting a server; a backup is made first."`
+	Doctor  doctorCommand        `cmd:"" help:"Look at the installation, and say what is wrong with it and what to do."`
+	Setting configCommands       `cmd:"" name:"config" help:"The settings of the server."`
+	Openapi openapiCommand       `cmd:"" help:"Print the API's description (OpenAPI 3.0)."`
+	Version versionCommand       `cmd:"" help:"Print the version."`
 }
 
 // output is where commands print.

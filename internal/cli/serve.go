@@ -11,12 +11,14 @@ import (
 
 	"github.com/guildhall-dev/guildhall/internal/app"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/demo"
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 )
 
 type serveCommand struct {
 	config.Storage `embed:"" group:"Storage"`
 	config.Server  `embed:"" group:"Server"`
+	Demo           bool `help:"Fill an empty database with two made-up organizations and a year of their activity. Without --data it has a directory of its own, guildhall-demo."`
 }
 
 // Help is shown by guildhall serve --help.
@@ -30,7 +32,15 @@ func (c serveCommand) Run(o output) (err error) {
 	defer stop()
 	log := logger(o.err, c.Server)
 	slog.SetDefault(log)
-	a, err := app.Open(ctx, c.Storage, c.Server, app.Options{Log: log})
+	if c.Demo {
+		if c.Storage, err = c.Storage.ForDemo(); err != nil {
+			return err
+		}
+		if err := demo.Prepare(ctx, c.Storage, c.Server, log, o.out); err != nil {
+			return err
+		}
+	}
+	a, err := app.Open(ctx, c.Storage, c.Server, app.Options{Log: log, Program: version()})
 	if err != nil {
 		return err
 	}

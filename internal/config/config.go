@@ -39,8 +39,13 @@ type Storage struct {
 	MasterKeyFile string `help:"File of the master key that seals secrets; made at the first start. Default: the data directory's name with .key behind it." placeholder:"FILE"`
 }
 
+// ForDemo fills in the defaults so that the demo keeps away from other data.
+func (s Storage) ForDemo() (Storage, error) { return s.complete("guildhall-demo") }
+
 // Complete fills in the defaults.
-func (s Storage) Complete() (Storage, error) {
+func (s Storage) Complete() (Storage, error) { return s.complete("guildhall") }
+
+func (s Storage) complete(directory string) (Storage, error) {
 	if s.Data == "" {
 		home := os.Getenv("XDG_DATA_HOME")
 		if home == "" {
@@ -50,7 +55,7 @@ func (s Storage) Complete() (Storage, error) {
 			}
 			home = filepath.Join(user, ".local", "share")
 		}
-		s.Data = filepath.Join(home, "guildhall")
+		s.Data = filepath.Join(home, directory)
 	}
 	var err error
 	if s.Data, err = filepath.Abs(s.Data); err != nil {
@@ -83,6 +88,7 @@ type Server struct {
 	LogFormat               string        `help:"text for people, json for machines." enum:"text,json" default:"text"`
 	LogLevel                string        `help:"Least important messages to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	AccessTokenLife         time.Duration `help:"How long an access token of a person works; 1m to 24h." default:"1h"`
+	Registration            string        `help:"Who may make an account by themselves: invited (whoever an invitation waits for) or open (anybody)." enum:"invited,open" default:"invited"`
 	SessionLife             time.Duration `help:"How long a person stays signed in in a browser; 10m to 8760h." default:"336h"`
 	MaxOrganizationsPerUser int           `help:"Organizations that one person may belong to." default:"5"`
 	SupportEmail            string        `help:"Address that refusals by a limit name." placeholder:"ADDRESS"`
@@ -91,14 +97,33 @@ type Server struct {
 	PlansFile               string        `help:"JSON file of the plans, in place of the built-in ones." placeholder:"FILE"`
 	DrainTime               time.Duration `help:"How long the server goes on answering after it was told to stop, while /readyz says no and load balancers look elsewhere." default:"0s"`
 	ShutdownTimeout         time.Duration `help:"How long running requests may take when the server stops." default:"20s"`
-	OIDC                    OIDC          `embed:"" prefix:"oidc-"`
+	BackupEvery             time.Duration `help:"How often the server makes a backup by itself, 1m or more; 0 for never." default:"0s"`
+	BackupKeep              int           `help:"How many of these backups are kept." default:"7"`
+	Backup
+	OIDC OIDC `embed:"" prefix:"oidc-"`
+}
+
+// Backup is where backups go that are made without being asked for.
+type Backup struct {
+	BackupDir             string `help:"Directory of the backups that the server makes. Default: backups in the data directory." placeholder:"DIR"`
+	BackupBeforeMigration bool   `help:"Make a backup before the schema of a database is migrated." default:"true" negatable:""`
+}
+
+// BackupDirectory is where backups go that are made without being asked for.
+func (s Storage) BackupDirectory(b Backup) string {
+	if b.BackupDir != "" {
+		return b.BackupDir
+	}
+	return filepath.Join(s.Data, "backups")
 }
 
 // Defaults are the settings without any flag.
 func Defaults() Server {
 	return Server{
 		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour, SessionLife: 14 * 24 * time.Hour,
+		Registration:            "invited",
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
+		BackupKeep: 7, Backup: Backup{BackupBeforeMigration: true},
 		OIDC: OIDC{CreateAccounts: true},
 	}
 }
@@ -132,6 +157,12 @@ func (s Server) Check() error {
 	}
 	if s.DrainTime < 0 {
 		wrong = append(wrong, errors.New("--drain-time cannot be negative"))
+	}
+	if s.BackupEvery != 0 && s.BackupEvery < time.Minute {
+		wrong = append(wrong, errors.New("--backup-every must be at least 1m, or 0 for never"))
+	}
+	if s.BackupKeep < 1 {
+		wrong = append(wrong, errors.New("--backup-keep must be at least 1"))
 	}
 	if s.DeletionGrace < 0 {
 		wrong = append(wrong, errors.New("--deletion-grace cannot be negative"))

@@ -85,12 +85,7 @@ func (r *Request) Require(permission authz.Permission) (authz.Pass, error) {
 
 // here is the address to come back to after signing in: that of the page, or of the
 // page whose form was sent.
-func (r *Request) here() string {
-	if r.Method == http.MethodGet {
-		return r.URL.RequestURI()
-	}
-	return r.URL.Path
-}
+func (r *Request) here() string { return r.URL.RequestURI() }
 
 var refusedPage = Parse(files, "pages/refused.html")
 

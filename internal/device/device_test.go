@@ -2,7 +2,6 @@ package device_test
 
 import (
 	"encoding/base64"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"

@@ -145,7 +145,11 @@ func (p *Patient) checkChain(ctx context.Context) Finding {
 	if err != nil {
 		return warning("See the check of the key.", "Not looked at: the record is signed with the master key, which cannot be read.")
 	}
-	f, err := p.verify(ctx, seal.StoreKeys(master).HeadMAC, wholeChains)
+	keys, err := seal.StoreKeys(p.db.Reader(ctx), seal.NewRing(master, p.storage.MasterKeyFile))
+	if err != nil {
+		return warning("See the check of the key.", "Not looked at: the key that the record is signed with cannot be opened.")
+	}
+	f, err := p.verify(ctx, keys.HeadMAC, wholeChains)
 	var bad *audit.BadEvent
 	switch {
 	case errors.As(err, &bad):

@@ -30,6 +30,9 @@ const (
 	LimitReached       Code = "limit_reached"
 	CrossOrigin        Code = "cross_origin"
 	SetupClosed        Code = "setup_closed"
+	LinkInvalid        Code = "link_invalid"
+	RegistrationClosed Code = "registration_closed"
+	MailDisabled       Code = "mail_disabled"
 	NotFound           Code = "not_found"
 	MethodNotAllowed   Code = "method_not_allowed"
 	NameTaken          Code = "name_taken"
@@ -51,6 +54,7 @@ const (
 	SchemaTooNew       Code = "schema_too_new"
 	MasterKeyMismatch  Code = "master_key_mismatch"
 	DataDirectoryInUse Code = "data_directory_in_use"
+	DemoRefused        Code = "demo_refused"
 )
 
 // Entry is what the catalogue says of a code.
@@ -74,6 +78,9 @@ var catalogue = map[Code]Entry{
 	LimitReached:       {403, "Forbidden", "A limit is reached."},
 	CrossOrigin:        {403, "Forbidden", "A page of another site sent this request; open the page of this server."},
 	SetupClosed:        {404, "Not Found", "This setup link is not valid any more."},
+	LinkInvalid:        {404, "Not Found", "This link is unknown, was used, or has expired; ask for a new one."},
+	RegistrationClosed: {403, "Forbidden", "Accounts of this server are made by invitation."},
+	MailDisabled:       {403, "Forbidden", "This server sends no mail; ask its operator."},
 	NotFound:           {404, "Not Found", "There is no such thing, or you cannot see it."},
 	MethodNotAllowed:   {405, "Method Not Allowed", "This address does not take this method."},
 	NameTaken:          {409, "Conflict", "The name is already taken."},
@@ -94,6 +101,7 @@ var catalogue = map[Code]Entry{
 	Internal:           {500, "Internal Server Error", "Something went wrong on our side. Please report it with the request id."},
 	SchemaTooNew:       {500, "Internal Server Error", "The database was written by a newer Guildhall."},
 	MasterKeyMismatch:  {500, "Internal Server Error", "The master key is not the one that sealed this database."},
+	DemoRefused:        {500, "Internal Server Error", "The demo needs a database without accounts."},
 	DataDirectoryInUse: {500, "Internal Server Error", "Another Guildhall uses this data directory."},
 }
 

@@ -80,7 +80,7 @@ func TestBadBodies(t *testing.T) {
 			}
 			for _, b := range bodies(t, op, w.body(t, op, true)) {
 				s.Clock.Advance(time.Second) // more tries to sign in
-				again(exercise(t, s, w.owner, op, b.name, path, b))
+				again(exercise(t, s, w.caller(t, op), op, b.name, path, b))
 			}
 			// Each field with what it does not take, and with texts that it may take.
 			for _, field := range slices.Sorted(maps.Keys(described.Properties)) {
@@ -89,12 +89,12 @@ func TestBadBodies(t *testing.T) {
 					body := w.body(t, op, true).(map[string]any)
 					body[field] = value
 					s.Clock.Advance(time.Minute)
-					again(exercise(t, s, w.owner, op, fmt.Sprintf("%s is %.40q", field, fmt.Sprint(value)), path, bad{body: text(t, body), status: -1}))
+					again(exercise(t, s, w.caller(t, op), op, fmt.Sprintf("%s is %.40q", field, fmt.Sprint(value)), path, bad{body: text(t, body), status: -1}))
 				}
 			}
 			// Served still, after all that.
 			body := w.body(t, op, true)
-			r := inside(s, w.owner, op.Method, path, text(t, body))
+			r := inside(s, w.caller(t, op), op.Method, path, text(t, body))
 			if r.Status != op.Status {
 				t.Errorf("%s: a good body gets %d: %s", op.ID, r.Status, r.Body)
 			}
@@ -256,10 +256,10 @@ func TestBadQueries(t *testing.T) {
 					path += others.Encode() + "&"
 				}
 				for _, value := range texts {
-					exercise(t, s, w.owner, op, fmt.Sprintf("?%s=%.60q", name, value), path+url.Values{name: {value}}.Encode(), bad{body: body(), status: -1})
+					exercise(t, s, w.caller(t, op), op, fmt.Sprintf("?%s=%.60q", name, value), path+url.Values{name: {value}}.Encode(), bad{body: body(), status: -1})
 				}
 				for _, raw := range []string{name, name + "=", name + "=1&" + name + "=2", name + "=%zz", "%" + name + "=1", name + "[]=1", name + "=a;b=c", "&&=&", strings.Repeat(name+"=1&", 1000)} {
-					exercise(t, s, w.owner, op, fmt.Sprintf("?%.60s", raw), path+raw, bad{body: body(), status: -1})
+					exercise(t, s, w.caller(t, op), op, fmt.Sprintf("?%.60s", raw), path+raw, bad{body: body(), status: -1})
 				}
 			}
 			if op.Permission == authz.OrganizationTransfer {

@@ -76,10 +76,21 @@ var fields = map[string]func(t *testing.T, w *world) any{
 		project := w.owner.Project(t, w.organization, w.fresh("project"))
 		return []any{map[string]any{"project_id": project, "permissions": []any{map[string]any{"environment_type": "STAGING", "permission": "DEPLOYER"}}}}
 	},
-	"postInviteMember.email": func(_ *testing.T, w *world) any { return w.guest() },
+	"postInviteMember.email":     func(_ *testing.T, w *world) any { return w.guest() },
+	"signUp.email":               func(_ *testing.T, w *world) any { return w.guest() },
+	"signUp.organization_id":     func(*testing.T, *world) any { return nil }, // they go together, and with the address
+	"signUp.invite_token":        func(*testing.T, *world) any { return nil },
+	"requestPasswordReset.email": func(_ *testing.T, w *world) any { return w.guest() },
+	"changeEmail.email":          func(_ *testing.T, w *world) any { return w.guest() },
+	"verifyEmail.token":          func(t *testing.T, w *world) any { return w.signUpLink(t) },
+	"resetPassword.token":        func(t *testing.T, w *world) any { return w.resetLink(t) },
+	"current_password":           func(*testing.T, *world) any { return apptest.Password },
+	"new_password":               func(*testing.T, *world) any { return apptest.Password },
 }
 
-var needed = map[string]bool{"role_id": true} // an ADMIN token otherwise, which not everybody can give
+// needed are sent even where they may be left out: without a role_id it is an ADMIN
+// token, which not everybody can give.
+var needed = map[string]bool{"role_id": true, "password": true}
 
 func roleID(organization id.Organization, name authz.RoleName) id.Role {
 	role, _ := authz.LookupRole(name)
@@ -99,7 +110,10 @@ type world struct {
 }
 
 // roomy lets one person own an organization per question, and stay signed in.
-var roomy = apptest.Options{Settings: func(c *config.Server) { c.MaxOrganizationsPerUser, c.AccessTokenLife = 100_000, 24*time.Hour }}
+var roomy = apptest.Options{Settings: func(c *config.Server) {
+	c.MaxOrganizationsPerUser, c.AccessTokenLife = 100_000, 24*time.Hour
+	withMail(c)
+}}
 
 func newWorld(t *testing.T, s *apptest.Server, mark string) *world {
 	t.Helper()

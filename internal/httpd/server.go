@@ -58,7 +58,11 @@ type Services struct {
 	Devices       *device.Service
 	Access        *access.Service
 	Retention     activity.Retention
-	Metrics       []prometheus.Collector // the services' own
+	// Fit tells why this node should get no requests though its database answers;
+	// empty where it should.
+	Fit func(ctx context.Context) string
+	// Collectors are further things for /metrics.
+	Collectors []prometheus.Collector
 }
 
 // Server answers requests.
@@ -66,6 +70,7 @@ type Server struct {
 	handler http.Handler
 	router  *route.Router
 	db      *store.DB
+	fit     func(ctx context.Context) string
 	// stopping makes /readyz say no, so that a load balancer looks elsewhere.
 	stopping atomic.Bool
 }
@@ -73,7 +78,7 @@ type Server struct {
 // New makes the server. publicURL stands in links.
 func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge) *Server {
 	mux := http.NewServeMux()
-	server := &Server{db: s.DB}
+	server := &Server{db: s.DB, fit: s.Fit}
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL)
 	pages := console.NewPages(mux, server.router, publicURL)
@@ -82,7 +87,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	device.Pages(pages, s.Devices)
 	invitation.Pages(pages, s.Invitations)
 	m := newMetrics()
-	m.registry.MustRegister(s.Metrics...)
+	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)
 	mux.HandleFunc("GET /readyz", server.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
@@ -152,6 +157,12 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if err := s.db.Ping(ctx); err != nil {
 		answer(w, http.StatusServiceUnavailable, "unavailable", "the database does not answer")
 		return
+	}
+	if s.fit != nil {
+		if reason := s.fit(ctx); reason != "" {
+			answer(w, http.StatusServiceUnavailable, "unavailable", reason)
+			return
+		}
 	}
 	answer(w, http.StatusOK, "ready", "")
 }

@@ -8,16 +8,24 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/guildhall-dev/guildhall/internal/route"
 )
 
 // TestSlowBody: who announces a body and does not send it is answered and let go,
-// and holds up nobody meanwhile.
+// and holds up nobody meanwhile, whoever reads the body first.
 func TestSlowBody(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the server gives a body five seconds")
 	}
+	for name, header := range map[string]string{"plain": "", "with a key": "Idempotency-Key: one\r\n"} {
+		t.Run(name, func(t *testing.T) { slowBody(t, header) })
+	}
+}
+
+func slowBody(t *testing.T, header string) {
+	t.Helper()
 	t.Parallel()
 	s := start(t)
 	jane := s.Person(t, "jane@example.com")
@@ -27,8 +35,11 @@ func TestSlowBody(t *testing.T) {
 	}
 	defer conn.Close()
 	before := events(t, s)
-	fmt.Fprintf(conn, "POST /organization HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"name\":", jane.Credential)
+	fmt.Fprintf(conn, "POST /organization HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%sContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"name\":", jane.Credential, header)
 	jane.Get(t, "/organization").Must(t, 200)
+	if err := conn.SetReadDeadline(time.Now().Add(15 * time.Second)); err != nil { // three times as long as a body may take
+		t.Fatal(err)
+	}
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
@@ -125,9 +126,12 @@ func TestExpiryResendRevokeDecline(t *testing.T) {
 }
 
 // TestUnverified: an account whose address nobody has proved learns of no invitation
-// for that address, and cannot answer one.
+// for that address and, where addresses are proved by mail, cannot answer one.
 func TestUnverified(t *testing.T) {
-	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+	withMail := apptest.Options{Settings: func(c *config.Server) {
+		c.Mail = config.Mail{SMTPURL: "smtp://127.0.0.1:1", MailFrom: "guildhall@example.com"} // nothing listens there
+	}}
+	apptest.EachWith(t, withMail, func(t *testing.T, s *apptest.Server) {
 		jane, bob := s.Person(t, "jane@example.com"), s.Person(t, "bob@example.com")
 		one := invite(t, jane, jane.Organization(t, "Acme"), bob.Email, authz.Viewer)
 		verified := func(at int) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"embed"
 	"net/http"
+	"net/url"
 
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/console"
 	"github.com/guildhall-dev/guildhall/internal/fault"
@@ -19,13 +21,24 @@ var invitationTemplate = console.Parse(pageFiles, "pages/invitation.html")
 type invitationPage struct {
 	Closed     string
 	Invitation Shown
-	Until, URL string
+	Until      string
+	// Signed is the address of who is signed in; empty for nobody.
+	Signed string
+	// Mine says that the invitation is for them, Unproved that it would be, once their
+	// address is confirmed.
+	Mine, Unproved  bool
+	Accept, Decline console.Form
+	Switch          console.Form
+	SignIn, SignUp  string
 }
+
+const path = "/accept-invitation"
 
 // Pages adds the page behind an invitation's link. It works before anybody has signed
 // in: the id in the link is the secret.
 func Pages(p *console.Pages, s *Service) {
-	p.Handle("GET /accept-invitation", authz.Public, s.page)
+	p.Handle("GET "+path, authz.Public, s.page)
+	p.Handle("POST "+path, authz.InvitationAnswer, s.answerPage)
 }
 
 func (s *Service) page(r *console.Request) error {
@@ -36,9 +49,52 @@ func (s *Service) page(r *console.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Show(invitationTemplate, http.StatusOK, "You are invited to "+shown.OrganizationName, invitationPage{
-		Invitation: shown, Until: shown.ExpiresAt.Std().Format("2 January 2006, 15:04 MST"), URL: r.PublicURL(),
-	})
+	p := invitationPage{Invitation: shown, Until: shown.ExpiresAt.Std().Format("2 January 2006, 15:04 MST")}
+	back := shown.path()
+	signIn := "/sign-in?" + url.Values{"email": {shown.Email}, "next": {back}}.Encode()
+	if actor := r.Pass.Actor(); actor.Kind == authn.Person {
+		p.Signed = actor.Name
+		if p.Mine, err = s.isFor(s.db.Reader(r.Context()), shown.Invitation, actor); err != nil {
+			return err
+		}
+		p.Unproved = !p.Mine && authn.SameMailbox(actor.Name, shown.Email)
+		p.Accept, p.Decline = answerForm(back, "accept", "Accept"), answerForm(back, "decline", "Decline")
+		p.Decline.Danger = true
+		p.Switch = console.Form{Action: "/sign-out", Hidden: []console.Hidden{{Name: "next", Value: signIn}}, Button: "Sign out and use the other account"}
+	} else {
+		p.SignIn = signIn
+		p.SignUp = "/sign-up?" + url.Values{"inviteToken": {shown.ID}, "organization": {string(shown.Organization)}}.Encode()
+	}
+	return r.Show(invitationTemplate, http.StatusOK, "You are invited to "+shown.OrganizationName, p)
+}
+
+// answerForm is one button. What is answered is in the address, so that somebody whose
+// session has ended comes back to it after signing in.
+func answerForm(back, answer, words string) console.Form {
+	return console.Form{Action: back, Hidden: []console.Hidden{{Name: "answer", Value: answer}}, Button: words}
+}
+
+func (s *Service) answerPage(r *console.Request) error {
+	shown, err := s.ByLink(r.Context(), r.FormValue("organization"), r.FormValue("inviteToken"), r.PublicURL())
+	if err != nil {
+		return err
+	}
+	title, sentence := "Welcome to "+shown.OrganizationName, "You are a member of "+shown.OrganizationName+" now, with the role "+shown.RoleName+"."
+	switch r.PostFormValue("answer") {
+	case "accept":
+		_, err = s.Accept(r.Context(), r.Pass, shown.Organization, shown.ID)
+	case "decline":
+		title, sentence = "You declined", "The invitation to "+shown.OrganizationName+" is gone. Who invited you can send another one."
+		err = s.Decline(r.Context(), r.Pass, shown.Organization, shown.ID)
+	default:
+		checks := &fault.Checks{}
+		checks.Add("answer", "must be accept or decline")
+		err = checks.Err()
+	}
+	if err != nil {
+		return err
+	}
+	return r.Show(invitationTemplate, http.StatusOK, title, invitationPage{Closed: sentence})
 }
 
 // ByLink reads an invitation for whoever has its link.

@@ -38,11 +38,19 @@ func list(q store.Querier, organization id.Organization) ([]Invitation, error) {
 	return store.All(q, invitations+`WHERE i.organization_id = $1 ORDER BY i.created_at, i.id`, scan, organization)
 }
 
-// listFor reads the invitations in force for a person's address, once it is known to
-// be theirs.
+// listFor reads the invitations in force for a person's address, where it was verified:
+// a list of them hands out their ids.
 func listFor(q store.Querier, user id.User, now clock.Time) ([]Invitation, error) {
 	return store.All(q, invitations+`JOIN account me ON me.email_key = i.email_key
 		WHERE me.id = $1 AND me.verified_at <> 0 AND i.expires_at > $2 ORDER BY i.created_at, i.id`, scan, user, now)
+}
+
+// waiting reads the addresses like this one that an invitation in force is for, in an
+// organization that is not deleted.
+func waiting(q store.Querier, email string, now clock.Time) ([]string, error) {
+	return store.All(q, `SELECT i.email FROM invitation i JOIN organization o ON o.id = i.organization_id
+		WHERE i.email_key = $1 AND i.expires_at > $2 AND o.deleted_at = 0`,
+		func(s store.Scan) (e string, err error) { return e, s(&e) }, authn.Key(email), now)
 }
 
 func insert(tx *store.Tx, i Invitation, inviter id.User) error {
@@ -58,8 +66,7 @@ func renew(tx *store.Tx, i Invitation) error {
 }
 
 func remove(tx *store.Tx, invitation string) error {
-	_, err := tx.Exec(`DELETE FROM invitation WHERE id = $1`, invitation)
-	return err
+	return tx.Send(`DELETE FROM invitation WHERE id = $1`, invitation)
 }
 
 // dropExpired makes room for a new invitation of the same address.

@@ -66,7 +66,7 @@ func (o *Outbox) try(ctx context.Context, letter string, w waiting) (to string, 
 	if !o.Enabled() {
 		return "", errOff
 	}
-	text, err := o.keeper.Open(o.db.Reader(ctx), store.Server, letter, "letter", w.sealed)
+	text, err := o.keeper.Open(o.db.Reader(ctx), store.Server, letter, letterField, w.sealed)
 	if err != nil {
 		return "", err
 	}

@@ -62,6 +62,9 @@ func (o *Outbox) Enabled() bool { return o != nil && o.relay != nil }
 
 const sendJob = "mail.send"
 
+// letterField is what is sealed of a letter: all of it.
+const letterField = "letter"
+
 type sendPayload struct {
 	Mail string `json:"mail"`
 }
@@ -70,6 +73,15 @@ type sendPayload struct {
 type sealed struct {
 	To     string `json:"to"`
 	Letter Letter `json:"letter"`
+}
+
+// Sealed lists the letters that wait, for who checks that everything sealed opens.
+func Sealed(q store.Querier) ([]seal.Field, error) {
+	return store.All(q, `SELECT id, sealed FROM mail ORDER BY id`, func(s store.Scan) (seal.Field, error) {
+		f := seal.Field{Organization: store.Server, Name: letterField}
+		err := s(&f.Object, &f.Text)
+		return f, err
+	})
 }
 
 // Send queues a letter in the transaction of the change that it tells of. Where mail
@@ -83,7 +95,7 @@ func (o *Outbox) Send(tx *store.Tx, to string, l Letter) error {
 		return err
 	}
 	letter := id.New[string]()
-	shut, err := o.keeper.Seal(tx, store.Server, letter, "letter", string(text))
+	shut, err := o.keeper.Seal(tx, store.Server, letter, letterField, string(text))
 	if err != nil {
 		return err
 	}

@@ -206,6 +206,36 @@ func (s *Service) Transfer(ctx context.Context, pass authz.Pass, user id.User) e
 	})
 }
 
+// Places are the organizations that a person belongs to, deleted ones too.
+func (*Service) Places(q store.Querier, user id.User) ([]id.Organization, error) {
+	return organizationsOf(q, user)
+}
+
+// Leave takes somebody who goes for good out of every organization; the owner of one
+// must not come here.
+func (*Service) Leave(tx *store.Tx, by audit.Holder, user id.User) error {
+	organizations, err := organizationsOf(tx, user)
+	if err != nil {
+		return err
+	}
+	for _, organization := range organizations {
+		m, err := load(tx, organization, user)
+		if err != nil {
+			return err
+		}
+		if err := ownerStays(m, "The owner of an organization cannot leave it."); err != nil {
+			return err
+		}
+		if err := remove(tx, organization, user); err != nil {
+			return err
+		}
+		if err := audit.Record(tx, string(organization), by, audit.Entry{Action: audit.MemberLeave, Target: m.reference(), Before: m.brief()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Purge removes every membership of an organization for good.
 func (*Service) Purge(tx *store.Tx, organization id.Organization) error {
 	return removeAll(tx, organization)

@@ -29,23 +29,25 @@ func load(q store.Querier, organization id.Organization, user id.User) (Member, 
 	return m, err
 }
 
+func organizationsOf(q store.Querier, user id.User) ([]id.Organization, error) {
+	return store.All(q, `SELECT organization_id FROM member WHERE user_id = $1 ORDER BY organization_id`,
+		func(s store.Scan) (o id.Organization, err error) { return o, s(&o) }, user)
+}
+
 func organizationName(q store.Querier, organization id.Organization) (string, error) {
 	return store.Value[string](q, `SELECT name FROM organization WHERE id = $1`, organization)
 }
 
 func insert(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
-	_, err := tx.Exec(`INSERT INTO member (organization_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4)`, organization, user, role, tx.Now())
-	return err
+	return tx.Send(`INSERT INTO member (organization_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4)`, organization, user, role, tx.Now())
 }
 
 func setRole(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
-	_, err := tx.Exec(`UPDATE member SET role = $3 WHERE organization_id = $1 AND user_id = $2`, organization, user, role)
-	return err
+	return tx.Send(`UPDATE member SET role = $3 WHERE organization_id = $1 AND user_id = $2`, organization, user, role)
 }
 
 func remove(tx *store.Tx, organization id.Organization, user id.User) error {
-	_, err := tx.Exec(`DELETE FROM member WHERE organization_id = $1 AND user_id = $2`, organization, user)
-	return err
+	return tx.Send(`DELETE FROM member WHERE organization_id = $1 AND user_id = $2`, organization, user)
 }
 
 func removeAll(tx *store.Tx, organization id.Organization) error {

@@ -191,6 +191,14 @@ func TestInvitedOnly(t *testing.T) {
 	}, func(c *config.Server) { c.OIDC.CreateAccounts = false })
 }
 
+// TestOpen: where anybody may sign up, anybody may come through the provider.
+func TestOpen(t *testing.T) {
+	each(t, func(t *testing.T, s *apptest.Server, p *oidctest.Provider) {
+		p.User("joe", "joe@example.com", true)
+		through(t, s, s.Browser(), "joe", "").Must(t, 200, "joe@example.com")
+	}, func(c *config.Server) { c.OIDC.CreateAccounts, c.Registration = false, "open" })
+}
+
 // TestCallback: an answer that was not asked for in this browser, now, is worth nothing.
 func TestCallback(t *testing.T) {
 	each(t, func(t *testing.T, s *apptest.Server, p *oidctest.Provider) {

@@ -4,6 +4,7 @@ package organization
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -190,6 +191,10 @@ func (s *Service) Get(ctx context.Context, pass authz.Pass) (Organization, store
 	if err := pass.For(authz.OrganizationView); err != nil {
 		return Organization{}, store.HeadState{}, err
 	}
+	beside, at := pass.Beside()
+	if o, ok := beside.(Organization); ok {
+		return o, at, nil
+	}
 	return load(s.db.Reader(ctx), pass.Organization())
 }
 
@@ -338,6 +343,20 @@ func (s *Service) Restore(ctx context.Context, pass authz.Pass, name string) (Or
 		}
 		return o, s.record(tx, pass, audit.OrganizationRestore, o, nil, s.shown(o))
 	})
+}
+
+// Owned names what a person owns, for a sentence. A deleted organization counts until
+// it is gone for good: who restores it finds an owner.
+func (s *Service) Owned(q store.Querier, user id.User) ([]string, error) {
+	owned, err := listOwned(q, user)
+	names := make([]string, len(owned))
+	for i, o := range owned {
+		names[i] = fmt.Sprintf("%q", o.Name)
+		if o.DeletedAt != 0 {
+			names[i] += " (deleted, gone for good on " + o.DeletedAt.Add(s.settings.Grace).Std().Format("2 January 2006") + ")"
+		}
+	}
+	return names, err
 }
 
 // Retention is how far back the plan of an organization lets its activity be read.

@@ -10,7 +10,6 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/object"
-	"github.com/guildhall-dev/guildhall/internal/seal"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
@@ -54,7 +53,7 @@ func (s *Service) removeEverything(tx *store.Tx, organization id.Organization) e
 			return err
 		}
 	}
-	for _, remove := range []func(*store.Tx, id.Organization) error{object.Purge, seal.Purge, remove} {
+	for _, remove := range []func(*store.Tx, id.Organization) error{object.Purge, remove} {
 		if err := remove(tx, organization); err != nil {
 			return err
 		}

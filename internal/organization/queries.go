@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
@@ -14,7 +15,16 @@ import (
 
 const columns = `o.id, o.name, o.plan, owner.user_id, o.body, o.billing_deployment_restriction, o.version, o.created_at, o.updated_at, o.deleted_at`
 
-const withOwner = ` FROM organization o JOIN member owner ON owner.organization_id = o.id AND owner.role = 'OWNER' `
+const (
+	joinOwner = ` JOIN member owner ON owner.organization_id = o.id AND owner.role = 'OWNER' `
+	withOwner = ` FROM organization o` + joinOwner
+)
+
+// Beside reads the organization along with the rights in it.
+var Beside = authz.Beside{
+	Columns: columns + `, `, Join: joinOwner,
+	Scan: func(s store.Scan, more ...any) (any, error) { return scan(s, more...) },
+}
 
 func scan(s store.Scan, more ...any) (o Organization, err error) {
 	var body string
@@ -88,15 +98,18 @@ func listMine(q store.Querier, user id.User, only id.Organization) ([]Mine, erro
 		}, user, only)
 }
 
+// listOwned reads the organizations that a person owns, deleted ones too.
+func listOwned(q store.Querier, user id.User) ([]Organization, error) {
+	return store.All(q, `SELECT `+columns+withOwner+`WHERE owner.user_id = $1 ORDER BY o.created_at, o.id`,
+		func(s store.Scan) (Organization, error) { return scan(s) }, user)
+}
+
 // limitAndCount reads a person's own limit (0 for none) and how many organizations
 // the person belongs to; deleted ones do not count.
 func limitAndCount(tx *store.Tx, user id.User) (limit, count int64, err error) {
-	limit, err = store.Value[int64](tx, `SELECT organization_limit FROM account WHERE id = $1`, user)
-	if err != nil {
-		return 0, 0, err
-	}
-	count, err = store.Value[int64](tx, `SELECT COUNT(*) FROM member m JOIN organization o ON o.id = m.organization_id
-		WHERE m.user_id = $1 AND o.deleted_at = 0`, user)
+	_, err = store.One(tx, `SELECT a.organization_limit, (SELECT COUNT(*) FROM member m JOIN organization o ON o.id = m.organization_id
+		WHERE m.user_id = a.id AND o.deleted_at = 0) FROM account a WHERE a.id = $1`,
+		func(s store.Scan) (struct{}, error) { return struct{}{}, s(&limit, &count) }, user)
 	return limit, count, err
 }
 

@@ -100,6 +100,8 @@ func init() {
 	}
 }
 
+const lateBody = "The body did not arrive in time."
+
 func bindingFault(status int, message string, errs []error) error {
 	for _, err := range errs {
 		if f := fault.From(err); f.Code != fault.Internal {
@@ -112,7 +114,7 @@ func bindingFault(status int, message string, errs []error) error {
 	case http.StatusRequestEntityTooLarge:
 		return fault.New(fault.TooLarge, "")
 	case http.StatusRequestTimeout:
-		return fault.New(fault.Malformed, "The body did not arrive in time.")
+		return fault.New(fault.Malformed, lateBody)
 	}
 	if message == "cannot read request body" {
 		return fault.New(fault.Malformed, "The body did not arrive whole.")

@@ -7,13 +7,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,6 +31,9 @@ import (
 
 // MaxBody is the largest body an operation takes unless its row says otherwise.
 const MaxBody = 256 << 10
+
+// bodyTime is how long a body may take to arrive.
+const bodyTime = 5 * time.Second
 
 // Operation is a row of the route table.
 type Operation struct {
@@ -136,7 +142,7 @@ func run[I, O any](ctx context.Context, h Handler[I, O], in *I) (O, error) {
 func (r *Router) document(op Operation) huma.Operation {
 	doc := huma.Operation{
 		OperationID: op.ID, Method: op.Method, Path: op.Path, Summary: op.Summary, Description: op.Description,
-		Tags: []string{op.Tag}, DefaultStatus: op.Status, MaxBodyBytes: MaxBody,
+		Tags: []string{op.Tag}, DefaultStatus: op.Status, MaxBodyBytes: MaxBody, BodyReadTimeout: bodyTime,
 		Security:    []map[string][]string{{"bearerAuth": {}}, {"ApiKeyAuth": {}}},
 		Middlewares: huma.Middlewares{r.guard(op)},
 		Responses:   map[string]*huma.Response{},
@@ -277,7 +283,11 @@ func (r *Router) idempotency(hc huma.Context, pass authz.Pass, key string) (*sto
 		return nil, checks.Err()
 	}
 	request, _ := humago.Unwrap(hc)
+	_ = hc.SetReadDeadline(time.Now().Add(bodyTime)) // what is no connection has none
 	body, err := io.ReadAll(io.LimitReader(request.Body, MaxBody+1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, fault.New(fault.Malformed, lateBody).Because(err)
+	}
 	if err != nil {
 		return nil, fault.New(fault.Malformed, "The body did not arrive whole.").Because(err)
 	}

@@ -62,6 +62,16 @@ type place struct{ organization, object, field string }
 
 var home = place{string(id.New[id.Organization]()), string(id.New[id.Object]()), "secret"}
 
+// bound is the key that the application tied its database to.
+func bound(t testing.TB, s *apptest.Server) *seal.Master {
+	t.Helper()
+	m, err := seal.LoadMaster(s.Storage.MasterKeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func sealAt(t testing.TB, s *apptest.Server, k *seal.Keeper, p place, plain string) string {
 	t.Helper()
 	text, err := store.Write(t.Context(), s.DB, authz.System("test"), func(tx *store.Tx) (string, error) {
@@ -81,7 +91,7 @@ func openAt(t testing.TB, s *apptest.Server, k *seal.Keeper, p place, text strin
 
 func TestRoundTrip(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		m := master(t)
+		m := bound(t, s)
 		k := seal.NewKeeper(m)
 		for _, plain := range []string{"", "a password", "日本\x00\xff", strings.Repeat("x", 100_000)} {
 			text := sealAt(t, s, k, home, plain)
@@ -120,7 +130,7 @@ func keys(t testing.TB, s *apptest.Server, organization string) int64 {
 // not the server remembers the data key.
 func TestMoved(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		m := master(t)
+		m := bound(t, s)
 		warm := seal.NewKeeper(m)
 		text := sealAt(t, s, warm, home, "a password")
 		neighbour := place{string(id.New[id.Organization]()), home.object, home.field}
@@ -171,7 +181,7 @@ func TestMoved(t *testing.T) {
 // TestStolenKey: a data key copied to another organization does not unwrap there.
 func TestStolenKey(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		m := master(t)
+		m := bound(t, s)
 		text := sealAt(t, s, seal.NewKeeper(m), home, "a password")
 		thief := place{string(id.New[id.Organization]()), home.object, home.field}
 		change(t, s, `UPDATE data_key SET organization_id = $1`, thief.organization)
@@ -205,7 +215,7 @@ func change(t testing.TB, s *apptest.Server, statement string, args ...any) {
 // TestRollback: a data key made in a Write that failed seals nothing afterwards.
 func TestRollback(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		m := master(t)
+		m := bound(t, s)
 		k := seal.NewKeeper(m)
 		errMade := errors.New("made by the test")
 		err := store.Do(t.Context(), s.DB, authz.System("test"), func(tx *store.Tx) error {
@@ -226,7 +236,7 @@ func TestRollback(t *testing.T) {
 // TestNewerKey: sealing takes the newest data key, and what older ones sealed still opens.
 func TestNewerKey(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		m := master(t)
+		m := bound(t, s)
 		k := seal.NewKeeper(m)
 		old := sealAt(t, s, k, home, "old")
 		// As a rotation will: the older key stays, a newer one is made beside it.
@@ -250,13 +260,13 @@ func keyOf(text string) string { return strings.Split(text, ".")[1] }
 
 func TestPurge(t *testing.T) {
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		m := master(t)
+		m := bound(t, s)
 		k := seal.NewKeeper(m)
 		other := place{string(id.New[id.Organization]()), home.object, home.field}
 		gone, kept := sealAt(t, s, k, home, "gone"), sealAt(t, s, k, other, "kept")
 		err := store.Do(t.Context(), s.DB, authz.System("test"), func(tx *store.Tx) error {
 			tx.Unaudited("a test")
-			return seal.Purge(tx, id.Organization(home.organization))
+			return k.Purge(tx, id.Organization(home.organization))
 		})
 		if err != nil || keys(t, s, home.organization) != 0 {
 			t.Fatalf("%v, %d keys left", err, keys(t, s, home.organization))
@@ -309,11 +319,7 @@ func TestBind(t *testing.T) {
 // bytes of the embedded database.
 func TestNothingInTheFile(t *testing.T) {
 	s := apptest.Start(t, apptest.Storage(t, "sqlite"), apptest.Options{})
-	path := t.TempDir() + "/key"
-	m, err := seal.CreateMaster(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	path, m := s.Storage.MasterKeyFile, bound(t, s)
 	const secret = "correct horse battery staple"
 	text := sealAt(t, s, seal.NewKeeper(m), home, secret)
 	change(t, s, `INSERT INTO setting (name, value) VALUES ('sealed', $1)`, text)
@@ -344,4 +350,31 @@ func TestNothingInTheFile(t *testing.T) {
 	if sealed == 0 {
 		t.Error("the sealed text is not in the files: the search misses them")
 	}
+}
+
+// TestPurged: the data keys of a purged organization are gone from memory as well; a
+// purge that fails takes nothing away.
+func TestPurged(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		k := seal.NewKeeper(bound(t, s))
+		neighbour := place{string(id.New[id.Organization]()), home.object, home.field}
+		text, theirs := sealAt(t, s, k, home, "a password"), sealAt(t, s, k, neighbour, "theirs")
+		opens := func(p place, text string) bool {
+			_, err := openAt(t, s, k, p, text)
+			return err == nil
+		}
+		if !opens(home, text) || !opens(neighbour, theirs) {
+			t.Fatal("what was sealed does not open")
+		}
+		errFails := errors.New("fails")
+		for _, fails := range []error{errFails, nil} {
+			err := store.Do(t.Context(), s.DB, authz.System("test"), func(tx *store.Tx) error {
+				tx.Unaudited("a test")
+				return errors.Join(k.Purge(tx, id.Organization(home.organization)), fails)
+			})
+			if !errors.Is(err, fails) || opens(home, text) != (fails != nil) || !opens(neighbour, theirs) {
+				t.Errorf("the purge ended with %v, opens %t, the neighbour's %t", err, opens(home, text), opens(neighbour, theirs))
+			}
+		}
+	})
 }

@@ -4,9 +4,7 @@
 package seal
 
 import (
-	"crypto/hkdf"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -43,27 +41,35 @@ func CreateMaster(path string) (*Master, error) {
 	if _, err := rand.Read(m.key[:]); err != nil {
 		return nil, fmt.Errorf("make a master key: %w", err)
 	}
+	if err := m.Place(path); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Place writes the key to a file that must not be there yet.
+func (m *Master) Place(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the master key's directory: %w", err)
+		return fmt.Errorf("make the master key's directory: %w", err)
 	}
 	// Written beside and linked into place: a crash leaves no half key, and two
 	// processes that start at once cannot both believe that theirs is the key.
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".key-*")
 	if err != nil {
-		return nil, fmt.Errorf("write the master key: %w", err)
+		return fmt.Errorf("write the master key: %w", err)
 	}
 	defer os.Remove(tmp.Name())
 	_, err = tmp.WriteString(base64.StdEncoding.EncodeToString(m.key[:]) + "\n")
 	if err = errors.Join(err, tmp.Chmod(0o600), tmp.Sync(), tmp.Close()); err != nil {
-		return nil, fmt.Errorf("write the master key: %w", err)
+		return fmt.Errorf("write the master key: %w", err)
 	}
 	if err := os.Link(tmp.Name(), path); err != nil {
-		return nil, fmt.Errorf("write the master key: %w", err)
+		return fmt.Errorf("write the master key: %w", err)
 	}
 	if err := syncDirectory(filepath.Dir(path)); err != nil {
-		return nil, fmt.Errorf("write the master key: %w", err)
+		return fmt.Errorf("write the master key: %w", err)
 	}
-	return m, nil
+	return nil
 }
 
 // syncDirectory makes a new name in a directory survive a power cut: a database
@@ -91,13 +97,7 @@ func LoadOrCreateMaster(path string) (m *Master, created bool, err error) {
 }
 
 // Derive gives a key for one purpose; keys of different purposes say nothing of each other.
-func (m *Master) Derive(purpose string) []byte {
-	key, err := hkdf.Key(sha256.New, m.key[:], nil, "guildhall "+purpose, keySize)
-	if err != nil {
-		panic(err) // only a length out of range fails, and ours is fixed
-	}
-	return key
-}
+func (m *Master) Derive(purpose string) []byte { return derive(m.key[:], purpose) }
 
 // Fingerprint tells keys apart without telling the key.
 func (m *Master) Fingerprint() string {
@@ -109,3 +109,17 @@ func (Master) String() string { return "***" }
 
 // Format keeps the key out of every verb of fmt, of a copy as well.
 func (Master) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("***")) }
+
+// Export seals the key itself, for a backup that is to hold it.
+func (m *Master) Export(box *Box, place []byte) []byte { return box.Seal(m.key[:], place) }
+
+// Import opens what Export sealed.
+func Import(box *Box, sealed, place []byte) (*Master, error) {
+	raw, err := box.Open(sealed, place)
+	if err != nil || len(raw) != keySize {
+		return nil, errShut
+	}
+	m := &Master{}
+	copy(m.key[:], raw)
+	return m, nil
+}

@@ -28,6 +28,8 @@ type dialect struct {
 	ddl        func(string) string
 	// What Examine asks; empty where there is nothing to ask.
 	version, damage, settings, moment string
+	// tables lists the tables of the database that are not the engine's own.
+	tables string
 }
 
 var sqliteDialect = dialect{
@@ -40,6 +42,7 @@ var sqliteDialect = dialect{
 	ddl:     func(s string) string { return s },
 	version: `SELECT sqlite_version()`,
 	damage:  `SELECT quick_check FROM pragma_quick_check WHERE quick_check <> 'ok' LIMIT 10`,
+	tables:  `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name`,
 }
 
 var textColumn = regexp.MustCompile(`\bTEXT\b`)
@@ -58,6 +61,8 @@ var postgresDialect = dialect{
 	settings: `SELECT name, setting FROM pg_settings
 		WHERE name IN ('server_version_num', 'server_encoding', 'fsync', 'full_page_writes', 'synchronous_commit', 'max_connections')`,
 	moment: `SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint`,
+	tables: `SELECT tablename::text FROM pg_catalog.pg_tables
+		WHERE schemaname <> 'information_schema' AND schemaname NOT LIKE 'pg@_%' ESCAPE '@' ORDER BY tablename`,
 }
 
 // changedHeads asks PostgreSQL for the heads written by transactions that were

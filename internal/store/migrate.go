@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +59,50 @@ func SchemaVersion() int64 {
 	return int64(len(list))
 }
 
+// Pending tells the schema that a database has (0: none) and which migrations this
+// build would run. It refuses a schema that is newer.
+func (db *DB) Pending(ctx context.Context) (schema int64, names []string, err error) {
+	list, err := migrations()
+	if err != nil {
+		return 0, nil, err
+	}
+	tables, err := db.Tables(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	if slices.Contains(tables, "schema_migration") {
+		if schema, err = db.Schema(ctx); err != nil {
+			return 0, nil, err
+		}
+	}
+	if schema > SchemaVersion() {
+		return schema, nil, tooNew(schema)
+	}
+	for _, m := range list[schema:] {
+		names = append(names, m.name)
+	}
+	return schema, names, nil
+}
+
+// Schema is the newest migration that was applied.
+func (db *DB) Schema(ctx context.Context) (int64, error) {
+	newest, err := Value[int64](db.Reader(ctx), `SELECT COALESCE(MAX(number), 0) FROM schema_migration`)
+	if err != nil {
+		return 0, fmt.Errorf("read the schema's version: %w", err)
+	}
+	return newest, nil
+}
+
+// Tables lists the tables of the database.
+func (db *DB) Tables(ctx context.Context) ([]string, error) {
+	return All(db.Reader(ctx), db.dialect.tables, func(s Scan) (t string, err error) { return t, s(&t) })
+}
+
+func tooNew(schema int64) error {
+	return fault.New(fault.SchemaTooNew, "The database has schema %d and this Guildhall knows only up to %d: start the newer version again, or restore the backup from before its upgrade.",
+		schema, SchemaVersion())
+}
+
 // Migrate brings the schema to this build's version, each step in a transaction of
 // its own. It refuses a schema that is newer, or whose history was altered.
 func (db *DB) Migrate(ctx context.Context) error {
@@ -83,16 +128,15 @@ func (db *DB) Migrate(ctx context.Context) error {
 
 // CheckSchema tells whether the schema is the one this build was made for.
 func (db *DB) CheckSchema(ctx context.Context) error {
-	newest, err := Value[int64](db.Reader(ctx), `SELECT COALESCE(MAX(number), 0) FROM schema_migration`)
+	newest, err := db.Schema(ctx)
 	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", err)
+		return err
 	}
 	if newest > SchemaVersion() {
-		return fault.New(fault.SchemaTooNew, "The database has schema %d and this Guildhall knows only up to %d: start the newer version again, or restore the backup from before its upgrade.",
-			newest, SchemaVersion())
+		return tooNew(newest)
 	}
 	if newest < SchemaVersion() {
-		return fmt.Errorf("the database has schema %d and this Guildhall needs %d: start the server once, it migrates", newest, SchemaVersion())
+		return fmt.Errorf("the database has schema %d and this Guildhall needs %d: run guildhall migrate, or start the server, which does the same", newest, SchemaVersion())
 	}
 	return nil
 }

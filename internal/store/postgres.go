@@ -14,8 +14,9 @@ import (
 	"time"
 
 	"github.com/guildhall-dev/guildhall/internal/fault"
-	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
-	_ "modernc.org/sqlite"             // registers "sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib" // registers "pgx"
+	_ "modernc.org/sqlite"           // registers "sqlite"
 )
 
 // errOutcomeUnknown: the connection went away during COMMIT.
@@ -90,14 +91,46 @@ func (db *DB) pollOnce(ctx context.Context, mark int64, interval time.Duration) 
 	return next
 }
 
-type pgTx struct{ tx *sql.Tx }
+// pgTx is an open transaction on a connection. What is only sent waits in pending
+// for what comes next, so that several statements share a round trip.
+type pgTx struct {
+	conn    *sql.Conn
+	tx      *sql.Tx
+	pending pgx.Batch
+}
 
-func (p pgTx) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+func (p *pgTx) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	if err := p.flush(ctx); err != nil {
+		return nil, err
+	}
 	return p.tx.QueryContext(ctx, query, args...)
 }
 
-func (p pgTx) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+func (p *pgTx) exec(ctx context.Context, query string, args []any) (sql.Result, error) {
+	if err := p.flush(ctx); err != nil {
+		return nil, err
+	}
 	return p.tx.ExecContext(ctx, query, args...)
+}
+
+func (p *pgTx) send(_ context.Context, query string, args []any) error {
+	p.pending.Queue(query, args...)
+	return nil
+}
+
+// flush runs what has been sent so far, in its order.
+func (p *pgTx) flush(ctx context.Context) error {
+	if p.pending.Len() == 0 {
+		return nil
+	}
+	batch := p.pending
+	p.pending = pgx.Batch{}
+	var failed error
+	err := p.conn.Raw(func(driver any) error {
+		failed = driver.(*stdlib.Conn).Conn().SendBatch(ctx, &batch).Close()
+		return nil // the connection is fit for its rollback, or knows itself that it is not
+	})
+	return cmp.Or(failed, err)
 }
 
 // gate counts the running Writes, so that Close can wait for them.
@@ -125,6 +158,9 @@ func (g *gate) close() {
 }
 
 func (db *DB) writePostgres(ctx context.Context, body func(*Tx) error) error {
+	if nested() {
+		return errNested
+	}
 	if err := db.gate.enter(); err != nil {
 		return err
 	}
@@ -154,11 +190,16 @@ func (db *DB) tryPostgres(caller context.Context, body func(*Tx) error) error {
 	defer cancel()
 	stopWaiting := context.AfterFunc(caller, cancel)
 	defer stopWaiting()
-	sqlTx, err := db.writes.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	conn, err := db.writes.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", cmp.Or(caller.Err(), err))
 	}
-	tx := db.newTx(ctx, pgTx{sqlTx})
+	defer conn.Close()
+	sqlTx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return fmt.Errorf("begin: %w", cmp.Or(caller.Err(), err))
+	}
+	tx := db.newTx(ctx, &pgTx{conn: conn, tx: sqlTx})
 	waiting := true
 	tx.started = func() error {
 		if !stopWaiting() {

@@ -203,7 +203,7 @@ func TestSettledWhileCommitting(t *testing.T) {
 }
 
 // TestSettledOutdatesCaches: a change that was found to be there is in force at
-// once on the node that says so.
+// once on the node that says so, with its effects.
 func TestSettledOutdatesCaches(t *testing.T) {
 	a := open(t, "PostgreSQL")
 	p := &proxy{}
@@ -214,13 +214,23 @@ func TestSettledOutdatesCaches(t *testing.T) {
 	c.warm(t)
 	p.cutNext(unanswered)
 	once := store.WithIdempotency(t.Context(), &store.Idempotency{Actor: "jane", Key: "key"})
+	effects := 0
 	if err := store.Do(once, b.DB, permit(c.head), func(tx *store.Tx) error {
+		tx.AfterCommit(func() { effects++ })
 		_, err := tx.Exec(`UPDATE setting SET value = '1' WHERE name = 'counter'`)
 		return errors.Join(err, event(tx, c.head))
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.get(t); got != 1 {
-		t.Errorf("served %d after 1 was acknowledged", got)
+	if got := c.get(t); got != 1 || effects != 1 {
+		t.Errorf("served %d after 1 was acknowledged, %d effects", got, effects)
+	}
+	p.cutNext(lost)
+	once = store.WithIdempotency(t.Context(), &store.Idempotency{Actor: "jane", Key: "other"})
+	if err := store.Do(once, b.DB, permit(c.head), func(tx *store.Tx) error {
+		tx.AfterCommit(func() { effects++ })
+		return event(tx, c.head)
+	}); err == nil || effects != 1 {
+		t.Errorf("a change that is not there: %v, %d effects", err, effects)
 	}
 }

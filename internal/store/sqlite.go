@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -83,6 +84,14 @@ func (c *liteConn) exec(ctx context.Context, query string, args []any) (sql.Resu
 	return s.exec(ctx, args)
 }
 
+// send has nothing to wait for: a round trip costs nothing here.
+func (c *liteConn) send(ctx context.Context, query string, args []any) error {
+	_, err := c.exec(ctx, query, args)
+	return err
+}
+
+func (*liteConn) flush(context.Context) error { return nil }
+
 // waiting is one Write in the queue.
 type waiting struct {
 	body     func(*Tx) error
@@ -117,11 +126,13 @@ func (q *writeQueue) submit(ctx context.Context, body func(*Tx) error) error {
 		q.mu.Unlock()
 		return err
 	}
-	q.queue = append(q.queue, w)
 	lead := !q.running
-	if lead {
-		q.running = true
+	if !lead && nested() {
+		q.mu.Unlock()
+		return errNested
 	}
+	q.queue = append(q.queue, w)
+	q.running = true
 	q.mu.Unlock()
 	if lead {
 		q.turn()
@@ -158,6 +169,7 @@ func (q *writeQueue) withdraw(w *waiting) bool {
 
 // turn commits one batch on the caller's goroutine, then hands over to another.
 func (q *writeQueue) turn() {
+	runtime.Gosched() // who is about to come shares the commit
 	q.mu.Lock()
 	n := min(len(q.queue), maxBatch)
 	batch := q.queue[:n:n]

@@ -43,6 +43,9 @@ type Tx struct {
 type executor interface {
 	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
 	exec(ctx context.Context, query string, args []any) (sql.Result, error)
+	// send may keep a statement back until another one, or flush, wants to run.
+	send(ctx context.Context, query string, args []any) error
+	flush(ctx context.Context) error
 }
 
 // head is a locked head row and what the Write makes of it.
@@ -73,6 +76,25 @@ func (tx *Tx) Unaudited(reason string) { tx.unaudited = reason }
 func (tx *Tx) Exec(query string, args ...any) (int64, error) {
 	tx.changes++
 	return tx.exec(query, args...)
+}
+
+// Send is Exec where nobody needs to know how many rows changed, nor at once whether
+// it went well: on PostgreSQL the statement travels with the next ones. They run in
+// their order all the same, and one that fails poisons the Write.
+func (tx *Tx) Send(query string, args ...any) error {
+	tx.changes++
+	return tx.send(query, args...)
+}
+
+func (tx *Tx) send(query string, args ...any) error {
+	if tx.poison != nil {
+		return tx.poison
+	}
+	tx.wrote = true
+	if err := tx.conn.send(tx.ctx, query, args); err != nil {
+		return tx.failed(fmt.Errorf("statement: %w", err))
+	}
+	return nil
 }
 
 // exec is for the store's own bookkeeping, which needs no event.
@@ -257,15 +279,18 @@ func (tx *Tx) finish() error {
 		mac := HeadMAC(tx.db.keys.HeadMAC, h.id, h.seq, h.rights, h.hash)
 		var err error
 		if h.fresh {
-			_, err = tx.exec(tx.db.dialect.insertHead, h.id, h.seq, h.rights, h.hash, mac, h.kind)
+			err = tx.send(tx.db.dialect.insertHead, h.id, h.seq, h.rights, h.hash, mac, h.kind)
 		} else {
-			_, err = tx.exec(tx.db.dialect.saveHead, h.id, h.seq, h.rights, h.hash, mac)
+			err = tx.send(tx.db.dialect.saveHead, h.id, h.seq, h.rights, h.hash, mac)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return tx.poison
+	if err := tx.conn.flush(tx.ctx); err != nil {
+		return tx.failed(fmt.Errorf("statement: %w", err))
+	}
+	return nil
 }
 
 // committed makes the change known to the caches and runs the effects.

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +17,23 @@ import (
 )
 
 type nestedKey struct{}
+
+var errNested = errors.New("store: a Write inside a Write")
+
+// What runs a Write and its effects; neither returns before a Write inside it does.
+var running = []uintptr{reflect.ValueOf((*Tx).run).Pointer(), reflect.ValueOf((*Tx).committed).Pointer()}
+
+// nested looks on the stack whether this goroutine runs a Write already. It would
+// wait for itself, and a context from outside that Write does not tell.
+func nested() bool {
+	var stack [128]uintptr
+	for _, pc := range stack[:runtime.Callers(1, stack[:])] {
+		if f := runtime.FuncForPC(pc); f != nil && slices.Contains(running, f.Entry()) {
+			return true
+		}
+	}
+	return false
+}
 
 // Write runs fn in one durable transaction on the permit's head and answers once
 // it is committed: all of it or nothing. The caller's ctx counts while the Write
@@ -26,10 +46,12 @@ type nestedKey struct{}
 func Write[T any](ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) (T, error)) (T, error) {
 	var result T
 	if ctx.Value(nestedKey{}) != nil {
-		return result, errors.New("store: a Write inside a Write")
+		return result, errNested
 	}
 	once := takeIdempotency(ctx)
+	var last *Tx
 	body := func(tx *Tx) error {
+		last = tx
 		if err := tx.lock(permit.Head()); err != nil {
 			return err
 		}
@@ -62,7 +84,9 @@ func Write[T any](ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) (T
 	} else {
 		err = db.writePostgres(ctx, body)
 		if errors.Is(err, errOutcomeUnknown) && once != nil {
-			result, err = settle[T](ctx, db, once, err)
+			if result, err = settle[T](ctx, db, once, err); err == nil {
+				last.committed()
+			}
 		}
 	}
 	if err != nil {
@@ -168,9 +192,8 @@ func answerOnce[T any](tx *Tx, i *Idempotency, fn func(tx *Tx) (T, error)) (T, e
 	if err != nil {
 		return zero, fmt.Errorf("keep the answer: %w", err)
 	}
-	_, err = tx.exec(`UPDATE idempotency SET answer = $3 WHERE actor_id = $1 AND idempotency_key = $2`,
+	return answer, tx.send(`UPDATE idempotency SET answer = $3 WHERE actor_id = $1 AND idempotency_key = $2`,
 		i.Actor, i.Key, tx.db.keys.Answers.Seal(text, i.additional()))
-	return answer, err
 }
 
 func openKept[T any](db *DB, i *Idempotency, k kept) (T, error) {

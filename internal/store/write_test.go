@@ -227,9 +227,16 @@ func TestNestedWrite(t *testing.T) {
 	each(t, func(t *testing.T, b *base) {
 		org := b.organization(t)
 		err := store.Do(t.Context(), b.DB, permit(org), func(tx *store.Tx) error {
-			if err := b.change(tx.Context(), org, "inner", "x"); err == nil {
-				t.Error("a Write inside a Write was not refused")
+			for name, ctx := range map[string]context.Context{"the Write's": tx.Context(), "the caller's": t.Context()} {
+				if err := b.change(ctx, org, "inner", "x"); err == nil || fault.Has(err, fault.Timeout) {
+					t.Errorf("a Write inside a Write under %s context was not refused: %v", name, err)
+				}
 			}
+			tx.AfterCommit(func() {
+				if err := b.change(t.Context(), org, "inner", "x"); err == nil || fault.Has(err, fault.Timeout) {
+					t.Errorf("a Write in an effect was not refused: %v", err)
+				}
+			})
 			return errors.Join(put(tx, "outer", "x"), event(tx, org))
 		})
 		if err != nil || b.value(t, "outer") != "x" || b.value(t, "inner") != "" {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"database/sql"
 	"fmt"
 	"os"
 	"os/exec"
@@ -103,4 +104,17 @@ func parentOf(pid int) int {
 		return 0
 	}
 	return parent
+}
+
+// Load runs the statements of a dump on an empty database.
+func (c *Cluster) Load(t testing.TB, url, dump string) {
+	t.Helper()
+	db, err := sql.Open("pgx", url+"?default_query_exec_mode=simple_protocol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), dump); err != nil {
+		t.Fatalf("load a dump: %v", err)
+	}
 }
