@@ -245,7 +245,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Access: access.NewService(a.DB, a.resolver.Find),
-		Retention: a.Organizations.Retention, Fit: a.fit,
+		Retention: a.Organizations.Retention, Fit: a.fit, Notice: a.notice,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL,
 		httpd.Edge{TrustedProxies: a.proxies, TLS: a.certificate != nil})

@@ -104,7 +104,7 @@ func (a *App) greet(ctx context.Context, out io.Writer, address, publicURL strin
 	}
 	if demo, err := a.Demo(ctx); err != nil || demo != nil {
 		if demo != nil {
-			demo.greet(out, publicURL)
+			demo.greet(out, publicURL, a.Storage.Data)
 		}
 		return err
 	}

@@ -40,7 +40,12 @@ type Storage struct {
 }
 
 // ForDemo fills in the defaults so that the demo keeps away from other data.
-func (s Storage) ForDemo() (Storage, error) { return s.complete("guildhall-demo") }
+func (s Storage) ForDemo() (Storage, error) {
+	if !s.Embedded() {
+		return s.Complete()
+	}
+	return s.complete("guildhall-demo")
+}
 
 // Complete fills in the defaults.
 func (s Storage) Complete() (Storage, error) { return s.complete("guildhall") }

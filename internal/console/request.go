@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -22,11 +23,13 @@ type Pages struct {
 	router *route.Router
 	// PublicURL stands in links and in the commands that pages show.
 	PublicURL string
+	// Notice is what stands above every page; nil or empty for nothing.
+	Notice func(ctx context.Context) string
 }
 
 // NewPages registers pages with mux, behind router's rights.
 func NewPages(mux *http.ServeMux, router *route.Router, publicURL string) *Pages {
-	return &Pages{mux, router, publicURL}
+	return &Pages{mux: mux, router: router, PublicURL: publicURL}
 }
 
 // Request is a request for a page, and its answer.
@@ -94,12 +97,16 @@ func (r *Request) fail(err error) {
 	for name, values := range problem.GetHeaders() {
 		r.w.Header()[name] = values
 	}
-	refusedPage.Render(r.w, r.Request, problem.Status, problem.Title, problem)
+	_ = r.Show(refusedPage, problem.Status, problem.Title, problem) // it never fails
 }
 
 // Show answers with a page.
 func (r *Request) Show(p Page, status int, title string, data any) error {
-	p.Render(r.w, r.Request, status, title, data)
+	notice := ""
+	if r.pages.Notice != nil {
+		notice = r.pages.Notice(r.Context())
+	}
+	p.render(r.w, r.Request, status, title, notice, data)
 	return nil
 }
 

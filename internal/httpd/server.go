@@ -61,6 +61,8 @@ type Services struct {
 	// Fit tells why this node should get no requests though its database answers;
 	// empty where it should.
 	Fit func(ctx context.Context) string
+	// Notice is what stands above every page.
+	Notice func(ctx context.Context) string
 	// Collectors are further things for /metrics.
 	Collectors []prometheus.Collector
 }
@@ -82,6 +84,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL)
 	pages := console.NewPages(mux, server.router, publicURL)
+	pages.Notice = s.Notice
 	account.Pages(pages, s.Accounts)
 	oidc.Pages(pages, s.Identities)
 	device.Pages(pages, s.Devices)
