@@ -57,6 +57,7 @@ type Service struct {
 	address     *authn.Limiter // tries from one address
 	letters     *authn.Limiter // letters that are asked for to one address
 	visitor     *authn.Limiter // letters and accounts that are asked for from one address
+	ways        []Way
 
 	near         Neighbours
 	registration Registration

@@ -140,7 +140,7 @@ func (a *App) maintain(ctx context.Context) {
 // tidy removes what has outlived its time.
 func (a *App) tidy(ctx context.Context) error {
 	return store.Do(ctx, a.DB, authz.System("tidy"), func(tx *store.Tx) error {
-		if err := errors.Join(store.DropOldAnswers(tx), a.Accounts.DropExpired(tx)); err != nil {
+		if err := errors.Join(store.DropOldAnswers(tx), a.Accounts.DropExpired(tx), a.Devices.DropExpired(tx)); err != nil {
 			return err
 		}
 		return object.PurgeDeleted(tx, tx.Now().Add(-a.Settings.DeletionGrace))

@@ -105,6 +105,7 @@ type Server struct {
 	BackupEvery             time.Duration `help:"How often the server makes a backup by itself, 1m or more; 0 for never." default:"0s"`
 	BackupKeep              int           `help:"How many of these backups are kept." default:"7"`
 	Backup
+	OIDC OIDC `embed:"" prefix:"oidc-"`
 }
 
 // Backup is where backups go that are made without being asked for.
@@ -128,6 +129,7 @@ func Defaults() Server {
 		Registration:            "invited",
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
 		BackupKeep: 7, Backup: Backup{BackupBeforeMigration: true},
+		OIDC: OIDC{CreateAccounts: true},
 	}
 }
 
@@ -173,7 +175,7 @@ func (s Server) Check() error {
 	if s.ShutdownTimeout < 0 {
 		wrong = append(wrong, errors.New("--shutdown-timeout cannot be negative"))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, s.OIDC.check(s.PublicURL))...)
 }
 
 // TLS tells whether the server itself speaks TLS.

@@ -81,6 +81,11 @@ func (r *Request) parse() error {
 	return nil
 }
 
+// Require gives a pass for more than the page itself needs.
+func (r *Request) Require(permission authz.Permission) (authz.Pass, error) {
+	return r.pages.router.AdmitPage(r.Request, permission, r.pages.sessionSecret(r.Request))
+}
+
 // here is the address to come back to after signing in: that of the page, or of the
 // page whose form was sent.
 func (r *Request) here() string { return r.URL.RequestURI() }
@@ -112,47 +117,61 @@ func (r *Request) Redirect(to string) { http.Redirect(r.w, r.Request, to, http.S
 func (r *Request) PublicURL() string { return r.pages.PublicURL }
 
 // Next is where the form "next" of a request leads: a path of this server, or fallback.
-func (r *Request) Next(fallback string) string {
-	next := r.FormValue("next")
+func (r *Request) Next(fallback string) string { return Local(r.FormValue("next"), fallback) }
+
+// Local is next where that is a path of this server, else fallback.
+func Local(next, fallback string) string {
 	if u, err := url.Parse(next); err != nil || !strings.HasPrefix(next, "/") || u.Host != "" || u.Scheme != "" || strings.ContainsAny(next, "\\\r\n\t") || strings.HasPrefix(next, "//") {
 		return fallback
 	}
 	return next
 }
 
-// The session's cookie. Over HTTPS its name keeps other hosts of the domain from setting it.
+// The cookies' names. Over HTTPS a prefix keeps other hosts of the domain from setting them.
 const (
-	plainCookie  = "guildhall_session"
-	secureCookie = "__Host-guildhall_session"
+	sessionCookie = "session"
+	plainPrefix   = "guildhall_"
+	securePrefix  = "__Host-guildhall_"
 )
 
 func (p *Pages) secure() bool { return strings.HasPrefix(p.PublicURL, "https://") }
 
-func (p *Pages) cookieName() string {
+func (p *Pages) cookieName(name string) string {
 	if p.secure() {
-		return secureCookie
+		return securePrefix + name
 	}
-	return plainCookie
+	return plainPrefix + name
 }
 
-func (p *Pages) sessionSecret(r *http.Request) string {
-	if c, err := r.Cookie(p.cookieName()); err == nil {
+func (p *Pages) sessionSecret(r *http.Request) string { return p.cookie(r, sessionCookie) }
+
+func (p *Pages) cookie(r *http.Request, name string) string {
+	if c, err := r.Cookie(p.cookieName(name)); err == nil {
 		return c.Value
 	}
 	return ""
 }
 
 // SetSession gives the browser its session for a time.
-func (r *Request) SetSession(secret string, life time.Duration) {
-	r.setCookie(secret, int(life.Seconds()))
-}
+func (r *Request) SetSession(secret string, life time.Duration) { r.Keep(sessionCookie, secret, life) }
 
 // ClearSession takes it away.
-func (r *Request) ClearSession() { r.setCookie("", -1) }
+func (r *Request) ClearSession() { r.Drop(sessionCookie) }
 
-func (r *Request) setCookie(value string, maxAge int) {
+// Keep lets the browser keep a value for a time; it comes back with every request.
+func (r *Request) Keep(name, value string, life time.Duration) {
+	r.setCookie(name, value, int(life.Seconds()))
+}
+
+// Kept is what the browser keeps under a name.
+func (r *Request) Kept(name string) string { return r.pages.cookie(r.Request, name) }
+
+// Drop lets the browser forget it.
+func (r *Request) Drop(name string) { r.setCookie(name, "", -1) }
+
+func (r *Request) setCookie(name, value string, maxAge int) {
 	http.SetCookie(r.w, &http.Cookie{ //nolint:gosec // without Secure only where the server is reached over plain HTTP
-		Name: r.pages.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
+		Name: r.pages.cookieName(name), Value: value, Path: "/", MaxAge: maxAge,
 		Secure: r.pages.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }

@@ -250,7 +250,7 @@ func (r *Router) admit(ctx context.Context, op Operation, info *Info, header str
 	if err != nil && op.Permission != authz.Public {
 		return authz.Pass{}, err
 	}
-	actor.Client = info.client()
+	actor.Client = info.Client()
 	info.Actor = actor.ID()
 	if actor.Kind == authn.Anonymous && op.Permission != authz.Public {
 		return authz.Pass{}, fault.New(fault.Unauthenticated, "")
@@ -331,7 +331,7 @@ func (r *Router) AdmitPage(req *http.Request, p authz.Permission, session string
 		return authz.Pass{}, err
 	}
 	info := RequestInfo(req.Context())
-	actor.Client = info.client()
+	actor.Client = info.Client()
 	info.Actor = actor.ID()
 	return r.authorizer.Require(req.Context(), actor, p, authz.Scope{})
 }
