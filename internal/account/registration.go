@@ -60,7 +60,7 @@ func (s *Service) Register(ctx context.Context, pass authz.Pass, r SignUp) (a Ac
 
 // slow bounds the letters to one address and the requests of one client.
 func (s *Service) slow(pass authz.Pass, email string) error {
-	if err := s.visitor.Try(pass.Actor().Client.Address); err != nil {
+	if err := s.visitor.Try(pass.Actor().Client.Network()); err != nil {
 		return err
 	}
 	return s.letters.Try(authn.Key(email))
