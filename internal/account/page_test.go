@@ -215,3 +215,22 @@ func TestForeignForms(t *testing.T) {
 		}
 	})
 }
+
+// TestFormsWithoutTLS: over plain HTTP browsers do not say which site a form is from
+// (Sec-Fetch-Site), only its origin, and under the policy no-referrer not even that:
+// then they send "null", which must be refused.
+func TestFormsWithoutTLS(t *testing.T) {
+	silent(t, account.Open, func(t *testing.T, s *apptest.Server) {
+		form := s.Anonymous().With("Content-Type", "application/x-www-form-urlencoded")
+		send := func(origin string, status int) {
+			t.Helper()
+			form.With("Origin", origin).Post(t, "/sign-up", url.Values{"email": {"jane@example.com"}, "password": {apptest.Password}}.Encode()).Must(t, status)
+		}
+		send("null", 403)
+		send("http://evil.example", 403)
+		if policy := s.Anonymous().Get(t, "/sign-up").Header.Get("Referrer-Policy"); policy != "same-origin" {
+			t.Errorf("under the policy %q a browser does not name our own origin", policy)
+		}
+		send(s.URL, 303)
+	})
+}
