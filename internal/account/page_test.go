@@ -234,3 +234,25 @@ func TestFormsWithoutTLS(t *testing.T) {
 		send(s.URL, 303)
 	})
 }
+
+// TestHostileForms: what no database keeps is wrong, not our fault.
+func TestHostileForms(t *testing.T) {
+	silent(t, account.Open, func(t *testing.T, s *apptest.Server) {
+		s.Person(t, "jane@example.com")
+		form := s.Anonymous().With("Content-Type", "application/x-www-form-urlencoded")
+		for _, bad := range []string{"jane\x00@example.com", "\x00", "jane@example.com\xff", "\xed\xa0\x80@example.com", strings.Repeat("é", 4000)} {
+			for _, path := range []string{"/sign-in", "/sign-up", "/reset", "/verify", "/setup"} {
+				body := url.Values{"email": {bad}, "password": {bad}, "token": {bad}, "next": {bad}, "inviteToken": {bad}, "organization": {bad}}.Encode()
+				if r := form.Post(t, path, body); r.Status < 400 || r.Status >= 500 {
+					t.Errorf("%s with %.20q: %d", path, bad, r.Status)
+				}
+				if r := s.Anonymous().Get(t, path+"?"+body); r.Status >= 500 {
+					t.Errorf("GET %s with %.20q: %d", path, bad, r.Status)
+				}
+			}
+		}
+		if strings.Contains(s.Log.String(), "request failed") {
+			t.Error("a hostile form is told as a failure of the server")
+		}
+	})
+}

@@ -65,7 +65,8 @@ func (p *Pages) Handle(pattern string, permission authz.Permission, h Handler) {
 	})
 }
 
-// parse reads the form, so that a body that is too large or broken is said to be so.
+// parse reads the form, so that a body that is too large or broken is said to be so,
+// and no page has to think of what no database keeps.
 func (r *Request) parse() error {
 	err := r.ParseForm()
 	var large *http.MaxBytesError
@@ -75,7 +76,7 @@ func (r *Request) parse() error {
 	case err != nil && r.Method != http.MethodGet: // a broken query is for the page to judge
 		return fault.New(fault.Malformed, "The form did not arrive whole; go back and send it again.").Because(err)
 	}
-	return nil
+	return route.CheckValues(r.PostForm)
 }
 
 // here is the address to come back to after signing in: that of the page, or of the
