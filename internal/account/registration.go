@@ -111,8 +111,8 @@ func (s *Service) answerSignUp(ctx context.Context, text []byte) error {
 		}
 		a, _, err := findByEmail(tx, r.Email)
 		switch {
-		case err == nil && a.DisabledAt != 0:
-			return nil
+		case err == nil && (a.DisabledAt != 0 || !authn.SameMailbox(a.Email, r.Email)):
+			return nil // who only looks like the addressee must not read of the invitation
 		case err == nil:
 			return s.near.Mail.Send(tx, a.Email, accountThere(a.Email, signInPath(a.Email, r.Organization, r.Invitation)))
 		case !errors.Is(err, store.ErrNone):
