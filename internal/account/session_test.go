@@ -138,6 +138,12 @@ func TestSignInPage(t *testing.T) {
 		enter(t, b, jane.Email)
 		s.Clock.Advance(14 * 24 * time.Hour)
 		b.Open(t, "/console/account/sessions").Must(t, 200, "Password")
+
+		// Who signs out too late is asked to sign in, and comes to a page that is there.
+		left := enter(t, b, jane.Email)
+		s.Clock.Advance(14 * 24 * time.Hour)
+		late := left.Send(t, "/sign-out", map[string]string{}).Must(t, 200, "Password")
+		late.Send(t, "/sign-in", map[string]string{"email": jane.Email, "password": apptest.Password}).Must(t, 200, "signed in as jane@example.com")
 		s.Verify(t)
 	})
 }

@@ -80,8 +80,14 @@ func (r *Request) parse() error {
 }
 
 // here is the address to come back to after signing in: that of the page, or of the
-// page whose form was sent.
-func (r *Request) here() string { return r.URL.RequestURI() }
+// page whose form was sent; the start where a form has no page at its address.
+func (r *Request) here() string {
+	_, pattern := r.pages.mux.Handler(&http.Request{Method: http.MethodGet, Host: r.Host, URL: r.URL})
+	if !strings.HasPrefix(pattern, http.MethodGet+" ") {
+		return "/"
+	}
+	return r.URL.RequestURI()
+}
 
 var refusedPage = Parse(files, "pages/refused.html")
 
