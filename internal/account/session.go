@@ -59,7 +59,11 @@ func (s *Service) life(kind SessionKind) time.Duration {
 
 // open starts a session inside a Write that stands on the account's head.
 func (s *Service) open(tx *store.Tx, a Account, kind SessionKind, client authn.Client, secret string) (Opened, error) {
-	if err := dropSessions(tx, a.ID, tx.Now(), maxSessions-1); err != nil {
+	dropped, err := dropSessions(tx, a.ID, tx.Now(), maxSessions-1)
+	if err == nil && dropped > 0 {
+		err = tx.Touch(string(a.ID), true) // for who remembers them
+	}
+	if err != nil {
 		return Opened{}, err
 	}
 	session := Session{

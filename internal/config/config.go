@@ -138,7 +138,7 @@ func (s Server) Check() error {
 	wrong := []error{s.Mail.Check()}
 	if s.PublicURL != "" {
 		u, err := url.Parse(s.PublicURL)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" {
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.User != nil || u.Fragment != "" {
 			wrong = append(wrong, fmt.Errorf("--public-url %q must look like https://guildhall.example.com", s.PublicURL))
 		}
 	}
@@ -211,7 +211,11 @@ func (s Server) Proxies() ([]netip.Prefix, error) {
 // that the server listens on.
 func (s Server) BaseURL(address string) string {
 	if s.PublicURL != "" {
-		return strings.TrimRight(s.PublicURL, "/")
+		public := s.PublicURL
+		if u, err := url.Parse(public); err == nil {
+			public = u.String() // with a small https, by which cookies know that they are safe
+		}
+		return strings.TrimRight(public, "/")
 	}
 	if host, port, ok := strings.Cut(address, "]:"); ok && host == "[::" {
 		address = "localhost:" + port

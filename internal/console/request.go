@@ -68,7 +68,8 @@ func (p *Pages) Handle(pattern string, permission authz.Permission, h Handler) {
 	})
 }
 
-// parse reads the form, so that a body that is too large or broken is said to be so.
+// parse reads the form, so that a body that is too large or broken is said to be so,
+// and no page has to think of what no database keeps.
 func (r *Request) parse() error {
 	err := r.ParseForm()
 	var large *http.MaxBytesError
@@ -78,7 +79,7 @@ func (r *Request) parse() error {
 	case err != nil && r.Method != http.MethodGet: // a broken query is for the page to judge
 		return fault.New(fault.Malformed, "The form did not arrive whole; go back and send it again.").Because(err)
 	}
-	return nil
+	return route.CheckValues(r.PostForm)
 }
 
 // Require gives a pass for more than the page itself needs.
@@ -87,8 +88,14 @@ func (r *Request) Require(permission authz.Permission) (authz.Pass, error) {
 }
 
 // here is the address to come back to after signing in: that of the page, or of the
-// page whose form was sent.
-func (r *Request) here() string { return r.URL.RequestURI() }
+// page whose form was sent; the start where a form has no page at its address.
+func (r *Request) here() string {
+	_, pattern := r.pages.mux.Handler(&http.Request{Method: http.MethodGet, Host: r.Host, URL: r.URL})
+	if !strings.HasPrefix(pattern, http.MethodGet+" ") {
+		return "/"
+	}
+	return r.URL.RequestURI()
+}
 
 var refusedPage = Parse(files, "pages/refused.html")
 

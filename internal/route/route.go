@@ -208,7 +208,7 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		if u := hc.URL(); u.RawQuery != "" {
-			if err := checkQuery(u.Query()); err != nil {
+			if err := CheckValues(u.Query()); err != nil {
 				r.refuse(hc, err)
 				return
 			}
@@ -229,11 +229,11 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// checkQuery refuses what no database keeps and no JSON can say.
-func checkQuery(query url.Values) error {
+// CheckValues refuses in a query or a form what no database keeps and no JSON can say.
+func CheckValues(values url.Values) error {
 	checks := &fault.Checks{}
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		text := name + strings.Join(query[name], "")
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		text := name + strings.Join(values[name], "")
 		if utf8.ValidString(text) && !strings.ContainsRune(text, 0) {
 			continue
 		}
