@@ -19,7 +19,7 @@ type codes struct{ device, user string }
 
 // begin keeps a program's wish, and makes its codes.
 func (s *Service) begin(ctx context.Context, client authn.Client, name string) (codes, error) {
-	if err := s.address.Try(client.Address); err != nil {
+	if err := s.address.Try(client.Network()); err != nil {
 		return codes{}, err
 	}
 	if err := s.all.Try(""); err != nil {

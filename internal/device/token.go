@@ -115,7 +115,7 @@ func (s *Service) give(a authn.Account, session id.Session, refresh string) (tok
 
 // wrong slows down who tries codes and tokens that are nobody's.
 func (s *Service) wrong(client authn.Client) error {
-	if err := s.tokens.Try(client.Address); err != nil {
+	if err := s.tokens.Try(client.Network()); err != nil {
 		return err
 	}
 	return invalidGrant

@@ -52,7 +52,7 @@ type Service struct {
 	log      *slog.Logger
 	provider *provider
 	checked  *lru.Cache[string, authn.Outsider]
-	begun    *authn.Limiter // sign-ins that one address brings back
+	begun    *authn.Limiter // sign-ins that one network brings back
 }
 
 // NewService makes the service. Nothing is asked of the provider before it is needed,

@@ -70,7 +70,7 @@ func (h *pages) back(r *console.Request) error {
 	if !h.service.SignsIn() {
 		return fault.New(fault.NotFound, "")
 	}
-	if err := h.service.begun.Try(r.Pass.Actor().Client.Address); err != nil {
+	if err := h.service.begun.Try(r.Pass.Actor().Client.Network()); err != nil {
 		return err
 	}
 	text := r.Kept(cookie)
