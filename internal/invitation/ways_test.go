@@ -7,6 +7,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/console/consoletest"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/mail/mailtest"
 )
@@ -103,7 +104,7 @@ func (w *invited) send(t *testing.T) {
 }
 
 // signIn goes from the invitation's page to the sign-in and comes back to it.
-func (w *invited) signIn(t *testing.T, email string) *apptest.Page {
+func (w *invited) signIn(t *testing.T, email string) *consoletest.Page {
 	t.Helper()
 	b := w.s.Browser()
 	page := b.Open(t, b.Open(t, w.link).Must(t, 200).Link("Sign in")).Send(t, "/sign-in", map[string]string{"email": email, "password": apptest.Password})
@@ -115,7 +116,7 @@ func (w *invited) signIn(t *testing.T, email string) *apptest.Page {
 
 // signUp makes an account from the invitation's page, as somebody does who has none,
 // and comes back to it; with mail by way of a further letter.
-func (w *invited) signUp(t *testing.T, email string) *apptest.Page {
+func (w *invited) signUp(t *testing.T, email string) *consoletest.Page {
 	t.Helper()
 	b, password := w.s.Browser(), map[string]string{"password": apptest.Password}
 	page := b.Open(t, b.Open(t, w.link).Must(t, 200, "Acme", w.jane.Email, email, "DEVELOPER").Link("Create an account")).Must(t, 200)
