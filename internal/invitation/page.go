@@ -66,7 +66,7 @@ func (s *Service) page(r *console.Request) error {
 		}
 		p.Unproved = !p.Mine && authn.SameMailbox(actor.Name, shown.Email)
 		p.Accept, p.Decline = answerForm(back, "accept", "Accept"), answerForm(back, "decline", "Decline")
-		p.Decline.Danger = true
+		p.Decline.Quiet = true // it can be asked again
 		p.Switch = console.Form{Action: "/sign-out", Hidden: []console.Hidden{{Name: "next", Value: signIn}}, Button: "Sign out and use the other account"}
 	} else {
 		p.SignIn = signIn
