@@ -3,7 +3,6 @@ package invitation
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authn"
@@ -61,8 +60,19 @@ func (s *Service) Mine(ctx context.Context, pass authz.Pass, publicURL string) (
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(i Invitation) bool { return !authn.SameMailbox(account.Email, i.Email) })
-	return s.show(q, publicURL, found...)
+	waiting := make([]Invitation, 0, len(found))
+	for _, i := range found {
+		if !authn.SameMailbox(account.Email, i.Email) {
+			continue
+		}
+		if err := stands(q, i); fault.Has(err, fault.InvitationExpired) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		waiting = append(waiting, i)
+	}
+	return s.show(q, publicURL, waiting...)
 }
 
 // isFor tells whether an actor is the person whom an invitation means: the account's

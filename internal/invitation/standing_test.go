@@ -93,10 +93,19 @@ func TestInviterBack(t *testing.T) {
 			t.Helper()
 			jane.Put(t, "/organization/"+string(acme)+"/member", map[string]any{"user_id": amy.ID, "role_id": authz.RoleID(acme, role)}).Must(t, 200)
 		}
+		waiting := func(want int) {
+			t.Helper()
+			if n := len(bob.Get(t, "/account/invitations").Must(t, 200).List("results")); n != want {
+				t.Errorf("%d invitations wait for Bob, want %d", n, want)
+			}
+		}
+		waiting(1)
 		become(authz.Viewer)
+		waiting(0)
 		bob.Post(t, one, nil).Refused(t, 400, "invitation_expired")
 		amy.Post(t, one+"/resend", nil).Refused(t, 403, "permission_missing")
 		become(authz.Admin)
+		waiting(1)
 		bob.Post(t, one, nil).Must(t, 201)
 		s.Verify(t)
 	})
