@@ -47,6 +47,10 @@ const (
 	AccountLimit        Action = "account.limit"
 	MasterKeyRotate     Action = "master_key.rotate"
 	AccountSignOut      Action = "account.sign_out"
+	IdentityLink        Action = "account.identity_link"
+	IdentityUnlink      Action = "account.identity_unlink"
+	DeviceApprove       Action = "account.device_approve"
+	RefreshReuse        Action = "account.refresh_reuse"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -96,6 +100,10 @@ var wires = map[Action]Wire{
 	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	MasterKeyRotate:     {"UPDATE", "ORGANIZATION", "", false},
 	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	IdentityLink:        {"CREATE", "MEMBERS_AND_ROLES", "", false},
+	IdentityUnlink:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	DeviceApprove:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+	RefreshReuse:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

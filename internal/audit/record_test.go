@@ -30,6 +30,7 @@ type world struct {
 	role          string // a custom role
 	token, secret string
 	secrets       []string // what no event may hold
+	outside       *outside
 }
 
 func (w *world) path(rest string) string { return "/organization/" + string(w.organization) + rest }
@@ -80,7 +81,7 @@ const (
 )
 
 // steps are the changes that the product makes, in an order in which they can happen.
-var steps = slices.Concat(beginning, people, accounts, operating, ending, rotation)
+var steps = slices.Concat(beginning, people, entering, accounts, operating, ending, rotation)
 
 var beginning = []step{
 	{audit.AccountCreate, func(t *testing.T, w *world) change {
@@ -243,12 +244,14 @@ func without(t *testing.T, document []byte, field string) []byte {
 // TestEveryChangeIsRecorded makes every change of the product and finds exactly one
 // event of it in the whole database, with all that happened in it and no secret.
 func TestEveryChangeIsRecorded(t *testing.T) {
-	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
-		w := &world{s: s, secrets: []string{apptest.Password}}
+	o := newOutside(t)
+	apptest.EachWith(t, o.trusting(), func(t *testing.T, s *apptest.Server) {
+		w := &world{s: s, secrets: []string{apptest.Password}, outside: o}
 		var seen []audit.Action
 		for _, step := range steps {
 			s.Clock.Advance(time.Minute)
 			ready(t, w, step.action)
+			o.ready(t, w, step.action)
 			before := events(t, s)
 			want := step.do(t, w)
 			got := fresh(t, s, before)
