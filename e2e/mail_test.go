@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,20 +27,41 @@ func letter(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: letter ADDRESS")
 	}
-	m := storyOf(ts).box.Wait(patience)
-	if m == nil || m.To != args[0] {
-		ts.Fatalf("no letter to %s came: %+v", args[0], m)
+	s := storyOf(ts)
+	i := slices.IndexFunc(s.others, func(m *mailtest.Message) bool { return m.To == args[0] })
+	for i < 0 {
+		m := s.box.Wait(patience)
+		if m == nil {
+			ts.Fatalf("no letter to %s came, but %s", args[0], addressees(s.others))
+		}
+		s.others = append(s.others, m)
+		if m.To == args[0] {
+			i = len(s.others) - 1
+		}
 	}
+	m := s.others[i]
+	s.others = slices.Delete(s.others, i, i+1)
 	ts.Setenv("LINK", m.Link())
 	fmt.Fprintf(ts.Stdout(), "%s\n\n%s", m.Subject, m.Text)
+}
+
+func addressees(letters []*mailtest.Message) (list []string) {
+	for _, m := range letters {
+		list = append(list, m.To+": "+m.Subject)
+	}
+	return list
 }
 
 func noLetter(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: noletter")
 	}
-	if m := storyOf(ts).box.Wait(0); m != nil {
-		ts.Fatalf("a letter came to %s: %s", m.To, m.Text)
+	s := storyOf(ts)
+	if m := s.box.Wait(0); m != nil {
+		s.others = append(s.others, m)
+	}
+	if len(s.others) > 0 {
+		ts.Fatalf("letters came: %s", addressees(s.others))
 	}
 }
 

@@ -33,8 +33,13 @@ import (
 //	await STATUS METHOD PATH        asks until the server answers so
 //	sql STATEMENT         changes the database behind Guildhall's back
 //	mailbox               starts an SMTP server; $SMTP_URL is its address
-//	letter ADDRESS        waits for the next letter, which must go there, and prints it; $LINK is the link in it
-//	noletter              no further letter has come
+//	letter ADDRESS        waits for the next letter that goes there, and prints it; $LINK is the link in it
+//	noletter              no letter has come that was not asked for
+//	browser NAME          goes on in somebody's browser, a fresh one the first time; it keeps its cookies
+//	page STATUS PATH      opens a page in it and prints its address, its title and what it says
+//	follow STATUS WORDS   follows the link with these words
+//	send STATUS ACTION [name=value]…   fills in and sends the form with this action
+//	form ACTION           the page has such a form
 //	another NAME          puts the flag that names a further, empty database into a variable
 //	metric NAME PATTERN   waits until the running server shows the metric with such a value
 //	mode FILE MODE        a file's rights must be these
@@ -69,11 +74,12 @@ func TestScripts(t *testing.T) {
 					} {
 						e.Setenv(name, value)
 					}
-					e.Values[storyKey{}] = &story{place: p}
+					e.Values[storyKey{}] = &story{place: p, tabs: map[string]*tab{}}
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"keys": keys, "take": take, "serve": serve, "shutdown": shutdown, "output": printed, "api": api, "await": await, "sql": runSQL,
+					"browser": browser, "page": openPage, "follow": followLink, "send": sendForm, "form": hasForm,
 					"mailbox": mailbox, "letter": letter, "noletter": noLetter,
 					"another": another(t), "mode": mode, "metric": metric, "cut": cut,
 				},
@@ -89,6 +95,9 @@ type story struct {
 	place
 	server *server // the running one
 	box    *mailtest.Server
+	others []*mailtest.Message // letters that came before the one that was asked for
+	tabs   map[string]*tab     // by whose browser it is
+	tab    *tab                // the one in use
 }
 
 func storyOf(ts *testscript.TestScript) *story { return ts.Value(storyKey{}).(*story) }

@@ -75,11 +75,15 @@ func TestCloseAccount(t *testing.T) {
 		if err != nil || strings.Contains(row, "@") || strings.Contains(strings.ToLower(row), "jane") || strings.Contains(row, "Doe") || strings.Contains(row, "argon") {
 			t.Errorf("the row still says %q (%v)", row, err)
 		}
-		// Her invitation stays and names nobody; who is invited can come.
+		// Her invitation stays and names nobody; who is invited can come when somebody
+		// else sends it again.
 		if got := owner.Get(t, "/organization/"+string(acme)+"/inviteMember").Must(t, 200).Text("results.0.inviter"); got != "deleted account" {
 			t.Errorf("the inviter is %q", got)
 		}
-		accept(t, s.Person(t, "guest@example.com"), acme, invitation).Must(t, 201)
+		guest := s.Person(t, "guest@example.com")
+		accept(t, guest, acme, invitation).Refused(t, 400, "invitation_expired")
+		owner.Post(t, "/organization/"+string(acme)+"/inviteMember/"+invitation+"/resend", nil).Must(t, 200)
+		accept(t, guest, acme, invitation).Must(t, 201)
 		work(t, s)
 		last := ""
 		for _, m := range post.Messages() {

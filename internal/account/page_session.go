@@ -89,7 +89,7 @@ func (h *pages) sessions(r *console.Request) error {
 	if err != nil {
 		return err
 	}
-	const moment = "2 January 2006, 15:04 MST"
+	const moment = "2 Jan 2006, 15:04 MST"
 	p := sessionsPage{Email: r.Pass.Actor().Name, Others: len(list) > 1}
 	for _, s := range list {
 		p.Sessions = append(p.Sessions, shownSession{

@@ -9,6 +9,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/console/consoletest"
 	"github.com/guildhall-dev/guildhall/internal/id"
 )
 
@@ -97,7 +98,7 @@ func TestManySessions(t *testing.T) {
 	})
 }
 
-func enter(t *testing.T, b *apptest.Browser, email string) *apptest.Page {
+func enter(t *testing.T, b *consoletest.Browser, email string) *consoletest.Page {
 	t.Helper()
 	return b.Open(t, "/sign-in").Send(t, "/sign-in", map[string]string{"email": email, "password": apptest.Password}).Must(t, 200)
 }

@@ -15,6 +15,8 @@ type Form struct {
 	Button string
 	// Danger marks what cannot be undone.
 	Danger bool
+	// Quiet marks the lesser one of two buttons.
+	Quiet bool
 	// Wrong is what is wrong with the form as a whole.
 	Wrong string
 }

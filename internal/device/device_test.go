@@ -10,6 +10,7 @@ import (
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/console/consoletest"
 	"github.com/guildhall-dev/guildhall/internal/mail/mailtest"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
@@ -54,13 +55,13 @@ func refused(t *testing.T, r *apptest.Response, name string) {
 	}
 }
 
-func enter(t *testing.T, b *apptest.Browser, email string) {
+func enter(t *testing.T, b *consoletest.Browser, email string) {
 	t.Helper()
 	b.Open(t, "/sign-in").Send(t, "/sign-in", map[string]string{"email": email, "password": apptest.Password}).Must(t, 200)
 }
 
 // approve goes through the pages.
-func approve(t *testing.T, b *apptest.Browser, code string) *apptest.Page {
+func approve(t *testing.T, b *consoletest.Browser, code string) *consoletest.Page {
 	t.Helper()
 	page := b.Open(t, "/device").Send(t, "/device", map[string]string{"user_code": code}).Must(t, 200, code)
 	return page.Send(t, "/device/approve", nil).Must(t, 200, "The program is signed in")

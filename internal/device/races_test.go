@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
+	"github.com/guildhall-dev/guildhall/internal/console/consoletest"
 )
 
 // TestRaces: of two who come with one code or token at once, at most one gets through.
@@ -69,8 +70,8 @@ func TestRaces(t *testing.T) {
 		enter(t, jane, "jane@example.com")
 		enter(t, joe, "joe@example.com")
 		codes := begin(t, s)
-		var pages []*apptest.Page
-		for _, b := range []*apptest.Browser{jane, joe} {
+		var pages []*consoletest.Page
+		for _, b := range []*consoletest.Browser{jane, joe} {
 			pages = append(pages, b.Open(t, "/device").Send(t, "/device", map[string]string{"user_code": codes.Text("user_code")}).Must(t, 200))
 		}
 		pages[0].Send(t, "/device/approve", nil).Must(t, 200)

@@ -75,14 +75,6 @@ func (h held) and(other held) held {
 	return out
 }
 
-func (h held) or(other held) held {
-	out := slices.Clone(h)
-	for i := range out {
-		out[i] = out[i] || other[i]
-	}
-	return out
-}
-
 func (h held) has(permission string) bool {
 	for i, a := range universe {
 		if a.permission == permission && h[i] {
@@ -198,11 +190,11 @@ type token struct {
 }
 
 type invitation struct {
-	id     string
-	person int
-	role   *role
-	gone   bool
-	given  held // what those who gave it had when they did
+	id      string
+	person  int
+	inviter int
+	role    *role
+	gone    bool
 }
 
 // principal is somebody who acts: a person, or an API token.

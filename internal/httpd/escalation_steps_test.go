@@ -105,7 +105,7 @@ func (g *game) builtIn(name authz.RoleName) *role {
 func (g *game) invite(by principal) move {
 	who := mostly(g.r, numbers(len(g.people)), func(i int) bool { return g.member[i] == nil })
 	to := one(g.r, g.roles)
-	has, given := g.may(by), g.before[g.index(by)]
+	has := g.may(by)
 	known := g.member[who] != nil
 	for _, i := range g.invitations {
 		known = known || (i.person == who && !i.gone)
@@ -114,7 +114,7 @@ func (g *game) invite(by principal) move {
 		what: fmt.Sprintf("person %d is invited as %s", who, to), method: "POST", path: g.path("/inviteMember"), body: map[string]any{"email": g.people[who].Email, "role_id": to.id},
 		may: has.has("member.invite") && !known && !to.gone && to.name != authz.Owner && to.held().within(has),
 		done: func(r *apptest.Response) {
-			g.invitations = append(g.invitations, &invitation{id: r.Text("id"), person: who, role: to, given: given})
+			g.invitations = append(g.invitations, &invitation{id: r.Text("id"), person: who, inviter: by.person, role: to})
 		},
 	}
 }
@@ -132,12 +132,16 @@ func (g *game) accept(by principal) move {
 	if len(g.invitations) > 0 {
 		i = mostly(g.r, g.invitations, func(i *invitation) bool { return !i.gone && i.person == by.person })
 	}
-	return move{
-		what: fmt.Sprintf("the invitation of person %d as %s is accepted", i.person, i.role), method: "POST", path: g.path("/inviteMember/" + i.id),
-		may:   by.token == nil && !i.gone && i.person == by.person,
+	m := move{
+		what: fmt.Sprintf("the invitation of person %d as %s by person %d is accepted", i.person, i.role, i.inviter), method: "POST", path: g.path("/inviteMember/" + i.id),
 		done:  func(*apptest.Response) { i.gone, g.member[i.person] = true, i.role },
-		given: i.given,
+		given: g.before[i.inviter], // what the inviter has now
 	}
+	if by.token == nil && !i.gone && i.person == by.person {
+		has := g.may(principal{person: i.inviter})
+		m.may = has.has("member.invite") && i.role.held().within(has)
+	}
+	return m
 }
 
 func (g *game) revoke(by principal) move {
@@ -149,10 +153,11 @@ func (g *game) revoke(by principal) move {
 }
 
 func (g *game) resend(by principal) move {
-	i := g.pending()
+	i, has := g.pending(), g.may(by)
 	return move{
 		what: "an invitation is sent again", method: "POST", path: g.path("/inviteMember/" + i.id + "/resend"),
-		may: !i.gone && g.may(by).has("member.invite"), done: func(*apptest.Response) {},
+		may:  !i.gone && has.has("member.invite") && i.role.held().within(has),
+		done: func(*apptest.Response) { i.inviter = by.person },
 	}
 }
 
@@ -232,22 +237,15 @@ func (g *game) editRole(by principal) move {
 		}
 		projects = append(projects, map[string]any{"project_id": g.projects[p], "is_admin": next.admin[p], "permissions": levels})
 	}
-	has, given := g.may(by), g.before[g.index(by)]
+	has := g.may(by)
 	g.made++
 	return move{
 		what: "a role is edited", method: "PUT", path: g.path("/customRole/" + string(r.id)), body: map[string]any{
 			"name": fmt.Sprint("role ", g.made), "project_permissions": projects,
 			"cluster_permissions": []any{map[string]any{"cluster_id": g.cluster, "permission": []string{"VIEWER", "ENV_CREATOR", "ADMIN"}[next.place]}},
 		},
-		may: has.has("role.manage") && !r.gone && next.held().within(has),
-		done: func(*apptest.Response) {
-			*r = next
-			for _, i := range g.invitations { // who edits the role gives to those who are invited with it
-				if i.role == r {
-					i.given = i.given.or(given)
-				}
-			}
-		},
+		may:  has.has("role.manage") && !r.gone && next.held().within(has),
+		done: func(*apptest.Response) { *r = next },
 	}
 }
 

@@ -3,7 +3,6 @@ package invitation
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authn"
@@ -61,8 +60,19 @@ func (s *Service) Mine(ctx context.Context, pass authz.Pass, publicURL string) (
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(i Invitation) bool { return !authn.SameMailbox(account.Email, i.Email) })
-	return s.show(q, publicURL, found...)
+	waiting := make([]Invitation, 0, len(found))
+	for _, i := range found {
+		if !authn.SameMailbox(account.Email, i.Email) {
+			continue
+		}
+		if err := stands(q, i); fault.Has(err, fault.InvitationExpired) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		waiting = append(waiting, i)
+	}
+	return s.show(q, publicURL, waiting...)
 }
 
 // isFor tells whether an actor is the person whom an invitation means: the account's
@@ -97,7 +107,7 @@ func (s *Service) Accept(ctx context.Context, pass authz.Pass, organization id.O
 		if err := s.checkSeats(tx, organization, 1, false); err != nil {
 			return err
 		}
-		if _, err := authz.LoadRole(tx, organization, i.Role); err != nil {
+		if err := stands(tx, i); err != nil {
 			return err
 		}
 		if err := s.members.Add(tx, organization, pass.Actor().User, i.Role); err != nil {
@@ -105,6 +115,27 @@ func (s *Service) Accept(ctx context.Context, pass authz.Pass, organization id.O
 		}
 		return i.record(tx, pass, audit.InvitationAccept, nil, i.brief())
 	})
+}
+
+// stands refuses an invitation whose inviter may not give it any more: it gives at no
+// time what the inviter lacks at that time.
+func stands(q store.Querier, i Invitation) error {
+	role, err := authz.LoadRole(q, i.Organization, i.Role)
+	if errors.Is(err, store.ErrNone) {
+		return fault.New(fault.InvitationExpired, "The role of this invitation is not there any more; ask for a new one.")
+	}
+	if err != nil {
+		return err
+	}
+	inviter, _, err := authn.LoadAccount(q, i.InviterID)
+	if err != nil {
+		return err
+	}
+	rights, err := authz.RightsIn(q, authn.Actor{Kind: authn.Person, User: inviter.ID}, i.Organization)
+	if err == nil && (inviter.DisabledAt != 0 || !rights.Allow(authz.MemberInvite) || !rights.CanGrant(role)) {
+		err = fault.New(fault.InvitationExpired, "The person who invited you may not give this role any more; ask for a new invitation.")
+	}
+	return err
 }
 
 // Decline ends an invitation without joining.
@@ -136,7 +167,7 @@ func (s *Service) answer(ctx context.Context, pass authz.Pass, organization id.O
 			return i, err
 		}
 		if !invited && authn.SameMailbox(pass.Actor().Name, i.Email) {
-			return i, fault.New(fault.WrongAccount, "This invitation is for %s. Confirm first that this address is yours: your account leads to a link.", i.Email)
+			return i, fault.New(fault.WrongAccount, "This invitation is for %s. Prove first that this address is yours: ask for the letter at /console/account, and open its link.", i.Email)
 		}
 		if !invited {
 			return i, fault.New(fault.WrongAccount, "This invitation is for %s, and you are signed in as %s. Sign in with the invited address to accept it.", i.Email, pass.Actor().Name)
@@ -144,12 +175,6 @@ func (s *Service) answer(ctx context.Context, pass authz.Pass, organization id.O
 		if err := remove(tx, i.ID); err != nil {
 			return i, err
 		}
-		if err := do(tx, i); err != nil {
-			if errors.Is(err, store.ErrNone) {
-				err = fault.New(fault.InvitationExpired, "The role of this invitation is not there any more; ask for a new one.")
-			}
-			return i, err
-		}
-		return i, nil
+		return i, do(tx, i)
 	})
 }

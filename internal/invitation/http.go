@@ -23,7 +23,7 @@ type inviteMember struct {
 	Link             string    `json:"invitation_link" format:"uri" doc:"The link for the invited person."`
 	Status           string    `json:"invitation_status" enum:"PENDING,EXPIRED" doc:"EXPIRED when its time is over; resending renews it."`
 	OrganizationName string    `json:"organization_name" doc:"The organization's name."`
-	Inviter          string    `json:"inviter" doc:"The e-mail address of who invited."`
+	Inviter          string    `json:"inviter" doc:"The e-mail address of who invited, or sent the invitation again last."`
 	LogoURL          string    `json:"logo_url,omitempty" format:"uri" doc:"The organization's logo; left out where there is none."`
 	OrganizationID   string    `json:"organization_id" format:"uuid" doc:"The organization. An addition of Guildhall."`
 	ExpiresAt        time.Time `json:"expires_at" doc:"When it expires. An addition of Guildhall."`
@@ -114,7 +114,7 @@ func Register(r *route.Router, s *Service, publicURL string) {
 	}, h.get)
 	route.Register(r, route.Operation{
 		ID: "postAcceptInviteMember", Method: http.MethodPost, Path: one, Tag: tag, Summary: "Accept invite in the organization",
-		Description: "For the person whose account has the invited address. Whoever is signed in with another one is told which is meant, and the invitation stays.",
+		Description: "For the person whose account has the invited address. Whoever is signed in with another one is told which is meant, and the invitation stays. It has expired as well where its inviter may not give the role any more.",
 		Permission:  authz.InvitationAnswer, Scope: route.AccountScope, Status: http.StatusCreated,
 		Refusals: append(again, fault.PersonRequired, fault.WrongAccount, fault.InvitationExpired, fault.LimitReached, fault.AlreadyInvited),
 	}, h.accept)
@@ -124,8 +124,8 @@ func Register(r *route.Router, s *Service, publicURL string) {
 	}, h.revoke)
 	route.Register(r, route.Operation{
 		ID: "resendInviteMember", Method: http.MethodPost, Path: one + "/resend", Tag: tag, Own: true, Summary: "Renew an invitation",
-		Description: "The same id and link, a new life.", Permission: authz.MemberInvite, Scope: route.InOrganization,
-		Refusals: append(again, fault.LimitReached),
+		Description: "The same id and link, a new life; the caller is the inviter from then on.", Permission: authz.MemberInvite, Scope: route.InOrganization,
+		Refusals: append(again, fault.CannotGrant, fault.LimitReached),
 	}, h.resend)
 	route.Register(r, route.Operation{
 		ID: "declineInviteMember", Method: http.MethodPost, Path: one + "/decline", Tag: tag, Own: true, Summary: "Decline an invitation",

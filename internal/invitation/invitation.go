@@ -27,7 +27,8 @@ type Invitation struct {
 	Email        string
 	Role         authz.RoleName // as kept: a built-in name or a custom role's id
 	RoleName     string
-	Inviter      string // the e-mail address of who invited
+	Inviter      string // the e-mail address of InviterID
+	InviterID    id.User
 	CreatedAt    clock.Time
 	UpdatedAt    clock.Time // when it was last sent
 	ExpiresAt    clock.Time
@@ -158,9 +159,9 @@ func (s *Service) create(tx *store.Tx, pass authz.Pass, email string, role *auth
 	i := Invitation{
 		// Random, not time-ordered: the id is the secret of the link.
 		ID: uuid.NewString(), Organization: pass.Organization(), Email: email, Role: role.Ref(), RoleName: string(role.Name),
-		CreatedAt: tx.Now(), UpdatedAt: tx.Now(), ExpiresAt: tx.Now().Add(s.life),
+		InviterID: pass.Actor().User, CreatedAt: tx.Now(), UpdatedAt: tx.Now(), ExpiresAt: tx.Now().Add(s.life),
 	}
-	if err := insert(tx, i, pass.Actor().User); err != nil {
+	if err := insert(tx, i); err != nil {
 		return i, err
 	}
 	i, err = load(tx, i.ID)
@@ -242,7 +243,8 @@ func (i Invitation) path() string {
 	return "/accept-invitation?" + url.Values{"inviteToken": {i.ID}, "organization": {string(i.Organization)}}.Encode()
 }
 
-// Resend renews an invitation's life under the same id and link.
+// Resend renews an invitation's life under the same id and link. Whoever sends it again
+// is the one who invites from now on.
 func (s *Service) Resend(ctx context.Context, pass authz.Pass, invitation string) (Invitation, error) {
 	if err := pass.For(authz.MemberInvite); err != nil {
 		return Invitation{}, err
@@ -257,9 +259,15 @@ func (s *Service) Resend(ctx context.Context, pass authz.Pass, invitation string
 				return i, err
 			}
 		}
+		if _, err := grantable(tx, pass, authz.RoleID(pass.Organization(), i.Role)); err != nil {
+			return i, err
+		}
 		before := i.brief()
-		i.UpdatedAt, i.ExpiresAt = tx.Now(), tx.Now().Add(s.life)
+		i.InviterID, i.UpdatedAt, i.ExpiresAt = pass.Actor().User, tx.Now(), tx.Now().Add(s.life)
 		if err := renew(tx, i); err != nil {
+			return i, err
+		}
+		if i, err = load(tx, i.ID); err != nil {
 			return i, err
 		}
 		if err := s.tell(tx, i); err != nil {

@@ -149,7 +149,9 @@ func TestUnverified(t *testing.T) {
 			t.Errorf("an unproved address is told of %s", mine.Body)
 		}
 		bob.Get(t, one).Refused(t, 404, "not_found")
-		bob.Post(t, one, nil).Refused(t, 403, "wrong_account")
+		if refused := bob.Post(t, one, nil).Refused(t, 403, "wrong_account").Text("detail"); !strings.Contains(refused, "/console/account") || strings.Contains(refused, "signed in as") {
+			t.Errorf("the refusal does not say how to prove the address: %s", refused)
+		}
 		bob.Post(t, one+"/decline", nil).Refused(t, 403, "wrong_account")
 		verified(1)
 		if mine := bob.Get(t, "/account/invitations").Must(t, 200); len(mine.List("results")) != 1 {

@@ -22,6 +22,8 @@ type invitationPage struct {
 	Closed     string
 	Invitation Shown
 	Until      string
+	// Dead says why nobody can accept, although its time is not over.
+	Dead string
 	// Signed is the address of who is signed in; empty for nobody.
 	Signed string
 	// Mine says that the invitation is for them, Unproved that it would be, once their
@@ -50,6 +52,11 @@ func (s *Service) page(r *console.Request) error {
 		return err
 	}
 	p := invitationPage{Invitation: shown, Until: shown.ExpiresAt.Std().Format("2 January 2006, 15:04 MST")}
+	if err := stands(s.db.Reader(r.Context()), shown.Invitation); fault.Has(err, fault.InvitationExpired) {
+		p.Dead = fault.From(err).Detail
+	} else if err != nil {
+		return err
+	}
 	back := shown.path()
 	signIn := "/sign-in?" + url.Values{"email": {shown.Email}, "next": {back}}.Encode()
 	if actor := r.Pass.Actor(); actor.Kind == authn.Person {
@@ -59,7 +66,7 @@ func (s *Service) page(r *console.Request) error {
 		}
 		p.Unproved = !p.Mine && authn.SameMailbox(actor.Name, shown.Email)
 		p.Accept, p.Decline = answerForm(back, "accept", "Accept"), answerForm(back, "decline", "Decline")
-		p.Decline.Danger = true
+		p.Decline.Quiet = true // it can be asked again
 		p.Switch = console.Form{Action: "/sign-out", Hidden: []console.Hidden{{Name: "next", Value: signIn}}, Button: "Sign out and use the other account"}
 	} else {
 		p.SignIn = signIn

@@ -10,11 +10,11 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-const invitations = `SELECT i.id, i.organization_id, i.email, i.role, COALESCE(r.name, i.role), a.email, i.created_at, i.updated_at, i.expires_at
+const invitations = `SELECT i.id, i.organization_id, i.email, i.role, COALESCE(r.name, i.role), a.email, i.inviter_id, i.created_at, i.updated_at, i.expires_at
 	FROM invitation i JOIN account a ON a.id = i.inviter_id LEFT JOIN role r ON r.id = i.role AND r.organization_id = i.organization_id `
 
 func scan(s store.Scan) (i Invitation, err error) {
-	return i, s(&i.ID, &i.Organization, &i.Email, &i.Role, &i.RoleName, &i.Inviter, &i.CreatedAt, &i.UpdatedAt, &i.ExpiresAt)
+	return i, s(&i.ID, &i.Organization, &i.Email, &i.Role, &i.RoleName, &i.Inviter, &i.InviterID, &i.CreatedAt, &i.UpdatedAt, &i.ExpiresAt)
 }
 
 func load(q store.Querier, invitation string) (Invitation, error) {
@@ -45,23 +45,23 @@ func listFor(q store.Querier, user id.User, now clock.Time) ([]Invitation, error
 		WHERE me.id = $1 AND me.verified_at <> 0 AND i.expires_at > $2 ORDER BY i.created_at, i.id`, scan, user, now)
 }
 
-// waiting reads the addresses like this one that an invitation in force is for, in an
-// organization that is not deleted.
-func waiting(q store.Querier, email string, now clock.Time) ([]string, error) {
-	return store.All(q, `SELECT i.email FROM invitation i JOIN organization o ON o.id = i.organization_id
-		WHERE i.email_key = $1 AND i.expires_at > $2 AND o.deleted_at = 0`,
-		func(s store.Scan) (e string, err error) { return e, s(&e) }, authn.Key(email), now)
+// waiting reads the invitations in force for addresses like this one, in organizations
+// that are not deleted.
+func waiting(q store.Querier, email string, now clock.Time) ([]Invitation, error) {
+	return store.All(q, invitations+`JOIN organization o ON o.id = i.organization_id
+		WHERE i.email_key = $1 AND i.expires_at > $2 AND o.deleted_at = 0`, scan, authn.Key(email), now)
 }
 
-func insert(tx *store.Tx, i Invitation, inviter id.User) error {
+func insert(tx *store.Tx, i Invitation) error {
 	_, err := tx.Exec(`INSERT INTO invitation (id, organization_id, email, email_key, role, inviter_id, created_at, updated_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		i.ID, i.Organization, i.Email, authn.Key(i.Email), i.Role, inviter, i.CreatedAt, i.UpdatedAt, i.ExpiresAt)
+		i.ID, i.Organization, i.Email, authn.Key(i.Email), i.Role, i.InviterID, i.CreatedAt, i.UpdatedAt, i.ExpiresAt)
 	return err
 }
 
 func renew(tx *store.Tx, i Invitation) error {
-	_, err := tx.Exec(`UPDATE invitation SET updated_at = $2, expires_at = $3 WHERE id = $1`, i.ID, i.UpdatedAt, i.ExpiresAt)
+	_, err := tx.Exec(`UPDATE invitation SET inviter_id = $2, updated_at = $3, expires_at = $4 WHERE id = $1`,
+		i.ID, i.InviterID, i.UpdatedAt, i.ExpiresAt)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package invitation_test
 
 import (
+	"flag"
 	"fmt"
 	"iter"
 	"sync"
@@ -17,8 +18,7 @@ import (
 
 const crowd = 200
 
-// patience is how long a race may take before it is content with fewer rounds.
-const patience = 20 * time.Second
+var patience = flag.Duration("patience", 20*time.Second, "how long a race may take before it is content with fewer rounds")
 
 // rounds counts the rounds of a race: a hundred, fewer where time is short or the
 // machine slow.
@@ -29,7 +29,7 @@ func rounds(t *testing.T) iter.Seq[int] {
 	}
 	return func(yield func(int) bool) {
 		begin, round := time.Now(), 0
-		for ; round < most && (round < least || time.Since(begin) < patience); round++ {
+		for ; round < most && (round < least || time.Since(begin) < *patience); round++ {
 			if !yield(round) {
 				return
 			}

@@ -6,99 +6,31 @@ import (
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
-	"github.com/guildhall-dev/guildhall/internal/id"
 )
 
 // The table of invitations: each way in which an invitation reaches somebody, times
 // each case of who they are and of what became of it. A new way is a line in ways, a
 // new case a line in cases.
 
-// invited is an invitation on its way to Bob.
-type invited struct {
-	s            *apptest.Server
-	jane         *apptest.Caller // the owner, who invites
-	bob          *apptest.Caller // who is invited, unless the case says otherwise
-	organization id.Organization
-	path         string // of the invitation, as who was invited knows it
-}
-
-// ways are how an invitation reaches somebody. Each invites an address and gives what
-// the invited person then has: the path of the invitation.
-var ways = map[string]func(t *testing.T, w *invited, email string) string{
-	// The link that the inviter passes on.
-	"link": func(t *testing.T, w *invited, email string) string {
-		t.Helper()
-		r := w.jane.Post(t, path(w.organization), map[string]any{"email": email, "role_id": authz.RoleID(w.organization, authz.Developer)}).Must(t, 201)
-		return linked(t, w, r.Text("invitation_link"))
-	},
-	// The same, of many addresses invited at once, one of them wrong.
-	"bulk": func(t *testing.T, w *invited, email string) string {
-		t.Helper()
-		r := w.jane.Post(t, "/organization/"+string(w.organization)+"/inviteMembers", map[string]any{
-			"emails": []string{"nobody", email}, "role_id": authz.RoleID(w.organization, authz.Developer),
-		}).Must(t, 200)
-		if r.Text("results.0.code") != "invalid_request" || r.Text("results.1.code") != "" {
-			t.Fatalf("the outcomes are %s", r.Body)
-		}
-		return linked(t, w, r.Text("results.1.invitation.invitation_link"))
-	},
-}
-
-// linked follows a link without an account, and gives the invitation's path.
-func linked(t *testing.T, w *invited, link string) string {
-	t.Helper()
-	page := w.s.Anonymous().Get(t, strings.TrimPrefix(link, w.s.URL)).Must(t, 200)
-	if !strings.Contains(string(page.Body), "Acme") || !strings.Contains(string(page.Body), w.jane.Email) {
-		t.Errorf("the page behind the link does not say who invites where")
-	}
-	_, token, _ := strings.Cut(link, "inviteToken=")
-	token, _, _ = strings.Cut(token, "&")
-	return path(w.organization, token)
-}
-
-// joined fails the test unless somebody is a member in the role that was offered.
-func (w *invited) joined(t *testing.T, c *apptest.Caller) {
-	t.Helper()
-	c.Get(t, "/organization/"+string(w.organization)).Must(t, 200)
-	members := w.jane.Get(t, "/organization/"+string(w.organization)+"/member").Must(t, 200)
-	for _, row := range members.List("results") {
-		if row := row.(map[string]any); row["email"] == c.Email && row["role_name"] == "DEVELOPER" {
-			return
-		}
-	}
-	t.Errorf("%s did not join: %s", c.Email, members.Body)
-}
-
-// waits fails the test unless Bob's invitation is there as it was, and he is outside.
-func (w *invited) waits(t *testing.T, status string) {
-	t.Helper()
-	if r := w.jane.Get(t, w.path).Must(t, 200); r.Text("invitation_status") != status {
-		t.Errorf("the invitation is %s, want %s", r.Text("invitation_status"), status)
-	}
-	w.outside(t, w.bob)
-}
-
-func (w *invited) outside(t *testing.T, c *apptest.Caller) {
-	t.Helper()
-	c.Get(t, "/organization/"+string(w.organization)).Refused(t, 404, "not_found")
-}
-
-func (w *invited) pending(t *testing.T) int {
-	t.Helper()
-	return len(w.jane.Get(t, path(w.organization)).Must(t, 200).List("results"))
-}
-
 // cases are what becomes of an invitation, by who is invited and when.
 var cases = map[string]struct {
 	plan string // ENTERPRISE_2025 where nothing is said
 	run  func(t *testing.T, w *invited, invite func(email string) string)
 }{
+	"new": {run: func(t *testing.T, w *invited, invite func(string) string) {
+		w.path = invite("new@example.com")
+		w.signUp(t, "new@example.com").Send(t, "/accept-invitation", map[string]string{"answer": "accept"}).Must(t, 200, "You are a member of Acme", "DEVELOPER")
+		w.joined(t, w.account(t, "new@example.com"))
+		if w.pending(t) != 0 {
+			t.Error("an accepted invitation is pending")
+		}
+	}},
 	"existing": {run: func(t *testing.T, w *invited, invite func(string) string) {
 		w.path = invite("BOB@Example.com")
 		if mine := w.bob.Get(t, "/account/invitations").Must(t, 200); !strings.HasSuffix(w.path, mine.Text("results.0.id")) {
 			t.Errorf("it does not wait for Bob: %s", mine.Body)
 		}
-		w.bob.Post(t, w.path, nil).Must(t, 201)
+		w.signIn(t, w.bob.Email).Send(t, "/accept-invitation", map[string]string{"answer": "accept"}).Must(t, 200, "You are a member of Acme", "DEVELOPER")
 		w.joined(t, w.bob)
 		if w.pending(t) != 0 {
 			t.Error("an accepted invitation is pending")
@@ -116,10 +48,35 @@ var cases = map[string]struct {
 			}
 		}
 		other.Get(t, w.path).Refused(t, 404, "not_found")
+		page := w.signIn(t, other.Email).Must(t, 200, w.bob.Email, other.Email)
+		if page.Has("/accept-invitation") {
+			t.Errorf("the page lets the wrong account answer: %s", page.Text)
+		}
+		page = page.Send(t, "/sign-out", nil).Must(t, 200) // how to switch: to the sign-in, and back
+		if page.Value("email") != w.bob.Email {
+			t.Errorf("the page signs in %q", page.Value("email"))
+		}
+		if page = page.Send(t, "/sign-in", map[string]string{"password": apptest.Password}); !page.Has("/accept-invitation") {
+			t.Errorf("the right account cannot answer: %s", page.Text)
+		}
 		w.outside(t, other)
 		w.waits(t, "PENDING") // nothing is used up
 		w.bob.Post(t, w.path, nil).Must(t, 201)
 		w.joined(t, w.bob)
+	}},
+	"registration closed": {run: func(t *testing.T, w *invited, invite func(string) string) {
+		w.path = invite("new@example.com")
+		w.noAccount(t, "eve@example.com")
+		b := w.s.Browser()
+		form := b.Open(t, w.link).Link("Create an account")
+		b.Open(t, form).Must(t, 200)
+		w.jane.Delete(t, w.path).Must(t, 204) // and the invited person is one of many strangers
+		b.Open(t, w.link).Must(t, 404, "There is no such invitation")
+		b.Open(t, form).Must(t, 404, "There is no such invitation")
+		w.noAccount(t, "new@example.com")
+		w.path = invite("new@example.com")
+		w.signUp(t, "new@example.com").Send(t, "/accept-invitation", map[string]string{"answer": "accept"}).Must(t, 200, "You are a member of Acme")
+		w.joined(t, w.account(t, "new@example.com"))
 	}},
 	"seats full": {plan: "USER_2025", run: func(t *testing.T, w *invited, invite func(string) string) {
 		w.path = invite(w.bob.Email)
@@ -145,7 +102,13 @@ var cases = map[string]struct {
 		w.jane, w.bob = w.s.Again(t, w.jane), w.s.Again(t, w.bob)
 		w.bob.Post(t, w.path, nil).Refused(t, 400, "invitation_expired")
 		w.waits(t, "EXPIRED")
+		w.s.Browser().Open(t, w.link).Must(t, 200, "has expired", w.jane.Email)
 		w.jane.Post(t, w.path+"/resend", nil).Must(t, 200)
+		if w.post != nil {
+			if link := w.letter(t, w.bob.Email, "You are invited to Acme"); link != w.link {
+				t.Errorf("sent again it leads to %s, before to %s", link, w.link)
+			}
+		}
 		w.bob.Post(t, w.path, nil).Must(t, 201) // under the same id
 		w.joined(t, w.bob)
 	}},
@@ -156,6 +119,7 @@ var cases = map[string]struct {
 			w.bob.Post(t, path, nil).Refused(t, 404, "not_found")
 		}
 		w.jane.Post(t, w.path+"/resend", nil).Refused(t, 404, "not_found")
+		w.s.Browser().Open(t, w.link).Must(t, 404, "taken back")
 		w.outside(t, w.bob)
 		w.path = invite(w.bob.Email) // and once more
 		w.bob.Post(t, w.path, nil).Must(t, 201)
@@ -176,7 +140,7 @@ var cases = map[string]struct {
 	}},
 	"declined": {run: func(t *testing.T, w *invited, invite func(string) string) {
 		w.path = invite(w.bob.Email)
-		w.bob.Post(t, w.path+"/decline", nil).Must(t, 204)
+		w.signIn(t, w.bob.Email).Send(t, "/accept-invitation", map[string]string{"answer": "decline"}).Must(t, 200, "The invitation to Acme is gone")
 		w.bob.Post(t, w.path, nil).Refused(t, 404, "not_found")
 		w.bob.Post(t, w.path+"/decline", nil).Refused(t, 404, "not_found")
 		w.outside(t, w.bob)
@@ -195,15 +159,13 @@ func TestTable(t *testing.T) {
 			for caseName, c := range cases {
 				for way, invite := range ways {
 					t.Run(caseName+" by "+way, func(t *testing.T) {
-						s := apptest.Start(t, apptest.Storage(t, engine), apptest.Options{})
-						w := &invited{s: s, jane: s.Person(t, "jane@example.com"), bob: s.Person(t, "bob@example.com")}
 						plan := c.plan
 						if plan == "" {
 							plan = "ENTERPRISE_2025"
 						}
-						w.organization = apptest.OrganizationID(w.jane.Post(t, "/organization", map[string]any{"name": "Acme", "plan": plan}).Must(t, 201))
+						w := start(t, engine, way, plan)
 						c.run(t, w, func(email string) string { return invite(t, w, email) })
-						s.Verify(t)
+						w.s.Verify(t)
 					})
 				}
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/console/consoletest"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/mail/mailtest"
@@ -22,7 +23,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-func enter(t *testing.T, b *apptest.Browser, email string) *apptest.Page {
+func enter(t *testing.T, b *consoletest.Browser, email string) *consoletest.Page {
 	t.Helper()
 	return b.Open(t, "/sign-in").Send(t, "/sign-in", map[string]string{"email": email, "password": apptest.Password}).Must(t, 200)
 }
@@ -37,7 +38,7 @@ func TestLink(t *testing.T) {
 		p.User("work", "jane@work.example", false)
 		b := s.Browser()
 		enter(t, b, jane.Email)
-		link := func(b *apptest.Browser, subject string) *apptest.Page {
+		link := func(b *consoletest.Browser, subject string) *consoletest.Page {
 			t.Helper()
 			page := b.Open(t, identitiesPage).Send(t, identitiesPage+"/link", nil).Must(t, 200, "Whoever you are there can sign in here as")
 			return b.Open(t, page.Link("Go on to Acme Login")).Send(t, "/login/username", map[string]string{"username": subject, "password": oidctest.Password})

@@ -9,6 +9,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/console/consoletest"
 	"github.com/guildhall-dev/guildhall/internal/oidc/oidctest"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
@@ -50,7 +51,7 @@ func quiet(t *testing.T, s *apptest.Server) {
 }
 
 // through signs somebody in through the provider, from the page to sign in.
-func through(t *testing.T, s *apptest.Server, b *apptest.Browser, subject, next string) *apptest.Page {
+func through(t *testing.T, s *apptest.Server, b *consoletest.Browser, subject, next string) *consoletest.Page {
 	t.Helper()
 	page := b.Open(t, "/sign-in?"+url.Values{"next": {next}}.Encode()).Must(t, 200)
 	return b.Open(t, page.Link("Sign in with Acme Login")).Send(t, "/login/username", map[string]string{"username": subject, "password": oidctest.Password})

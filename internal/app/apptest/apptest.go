@@ -16,6 +16,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/console/consoletest"
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/store"
@@ -107,6 +108,9 @@ func Start(t testing.TB, storage config.Storage, o Options) *Server {
 	})
 	return s
 }
+
+// Browser gives a fresh browser for the server's pages.
+func (s *Server) Browser() *consoletest.Browser { return consoletest.New(s.URL) }
 
 // Password is that of every person made here.
 const Password = "correct horse battery"

@@ -1,7 +1,9 @@
-package apptest
+// Package consoletest goes through the pages of a running server for tests.
+package consoletest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -18,19 +20,19 @@ import (
 // Browser goes through pages as a person's browser does, without script: it keeps
 // cookies, follows redirects and sends the forms that it is shown.
 type Browser struct {
-	server *Server
+	server string // where it is
 	client *http.Client
 	// Agent is what the browser calls itself.
 	Agent string
 }
 
-// Browser gives a fresh browser.
-func (s *Server) Browser() *Browser {
+// New gives a fresh browser for the server at a URL.
+func New(server string) *Browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		panic(err) // only options fail
 	}
-	return &Browser{server: s, client: &http.Client{Jar: jar, Timeout: time.Minute}, Agent: "Mozilla/5.0 Firefox/140.0"}
+	return &Browser{server: server, client: &http.Client{Jar: jar, Timeout: time.Minute}, Agent: "Mozilla/5.0 Firefox/140.0"}
 }
 
 // Page is a page that was read whole.
@@ -49,44 +51,52 @@ type Page struct {
 // Open goes to a page of the server.
 func (b *Browser) Open(t testing.TB, path string) *Page {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.address(path), nil)
+	p, err := b.Try(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b.do(t, req)
+	return p
+}
+
+// Try is Open for where there is no test at hand.
+func (b *Browser) Try(path string) (*Page, error) {
+	req, err := http.NewRequest(http.MethodGet, b.address(path), nil)
+	if err != nil {
+		return nil, err
+	}
+	return b.do(req)
 }
 
 func (b *Browser) address(path string) string {
 	if strings.HasPrefix(path, "http") {
 		return path
 	}
-	return b.server.URL + path
+	return b.server + path
 }
 
 // Cookies are the ones that the server gave.
 func (b *Browser) Cookies() []*http.Cookie {
-	u, err := url.Parse(b.server.URL)
+	u, err := url.Parse(b.server)
 	if err != nil {
 		panic(err) // the server's own address
 	}
 	return b.client.Jar.Cookies(u)
 }
 
-func (b *Browser) do(t testing.TB, req *http.Request) *Page {
-	t.Helper()
+func (b *Browser) do(req *http.Request) (*Page, error) {
 	req.Header.Set("User-Agent", b.Agent)
 	resp, err := b.client.Do(req)
 	if err != nil {
-		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
+		return nil, err
 	}
 	defer resp.Body.Close()
 	source, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
+		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
 	}
 	root, err := html.Parse(bytes.NewReader(source))
 	if err != nil {
-		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
+		return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
 	}
 	p := &Page{Status: resp.StatusCode, Path: resp.Request.URL.RequestURI(), Header: resp.Header, Source: string(source), url: resp.Request.URL, root: root, browser: b}
 	if title := p.first(atom.H1); title != nil {
@@ -95,7 +105,7 @@ func (b *Browser) do(t testing.TB, req *http.Request) *Page {
 	if main := p.first(atom.Main); main != nil {
 		p.Text = text(main)
 	}
-	return p
+	return p, nil
 }
 
 // Must fails the test unless the page has the status and shows the words.
@@ -116,38 +126,54 @@ func (p *Page) Must(t testing.TB, status int, words ...string) *Page {
 // the page gives are sent along.
 func (p *Page) Send(t testing.TB, action string, values map[string]string) *Page {
 	t.Helper()
-	form := p.form(action)
-	if form == nil {
-		t.Fatalf("%s has no form %s:\n%s", p.Path, action, p.Text)
+	next, err := p.TrySend(action, values)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return next
+}
+
+// TrySend is Send for where there is no test at hand. Of several forms with the action
+// it takes the one that holds the values already, such as a hidden answer.
+func (p *Page) TrySend(action string, values map[string]string) (*Page, error) {
+	form := p.form(action, values)
+	if form == nil {
+		return nil, fmt.Errorf("%s has no form %s:\n%s", p.Path, action, p.Text)
+	}
+	given := fields(form)
+	for name := range maps.Keys(values) {
+		if !given.Has(name) {
+			return nil, fmt.Errorf("the form %s of %s has no field %q", action, p.Path, name)
+		}
+		given.Set(name, values[name])
+	}
+	to, err := p.url.Parse(attribute(form, "action")) // the page may be another server's
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequest(http.MethodPost, to.String(), strings.NewReader(given.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", p.url.Scheme+"://"+p.url.Host)
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	return p.browser.do(req)
+}
+
+// fields are the values that a form holds.
+func fields(form *html.Node) url.Values {
 	given := url.Values{}
 	for n := range form.Descendants() {
 		if n.Type == html.ElementNode && (n.DataAtom == atom.Input || n.DataAtom == atom.Select) && attribute(n, "name") != "" {
 			given.Set(attribute(n, "name"), attribute(n, "value"))
 		}
 	}
-	for name := range maps.Keys(values) {
-		if !given.Has(name) {
-			t.Fatalf("the form %s of %s has no field %q", action, p.Path, name)
-		}
-		given.Set(name, values[name])
-	}
-	to, err := p.url.Parse(attribute(form, "action")) // the page may be another server's
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to.String(), strings.NewReader(given.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Origin", p.url.Scheme+"://"+p.url.Host)
-	req.Header.Set("Sec-Fetch-Site", "same-origin")
-	return p.browser.do(t, req)
+	return given
 }
 
 // Has tells whether the page has a form with an action.
-func (p *Page) Has(action string) bool { return p.form(action) != nil }
+func (p *Page) Has(action string) bool { return p.form(action, nil) != nil }
 
 // At tells whether the page is one of a server.
 func (p *Page) At(server string) bool { return p.url.Scheme+"://"+p.url.Host == server }
@@ -172,16 +198,26 @@ func (p *Page) Link(words string) string {
 	return ""
 }
 
-func (p *Page) form(action string) *html.Node {
+func (p *Page) form(action string, values map[string]string) (found *html.Node) {
 	for n := range p.root.Descendants() {
 		if n.Type != html.ElementNode || n.DataAtom != atom.Form {
 			continue
 		}
-		if path, _, _ := strings.Cut(attribute(n, "action"), "?"); path == action {
-			return n
+		if path, _, _ := strings.Cut(attribute(n, "action"), "?"); path != action {
+			continue
+		}
+		given, alike := fields(n), true
+		for name, value := range values {
+			alike = alike && given.Get(name) == value
+		}
+		if found == nil || alike {
+			found = n
+		}
+		if alike {
+			break
 		}
 	}
-	return nil
+	return found
 }
 
 func (p *Page) first(element atom.Atom) *html.Node {
