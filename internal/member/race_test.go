@@ -17,7 +17,7 @@ import (
 
 const crowd = 200
 
-var patience = flag.Duration("patience", 20*time.Second, "how long a race may take before it is content with fewer rounds")
+var patience = flag.Duration("patience", 2*time.Minute, "how long a race may take before it is content with fewer rounds")
 
 // rounds counts the rounds of a race: a hundred, fewer where time is short or the
 // machine slow.
