@@ -34,6 +34,9 @@ const (
 	CommandOrganizationPlan     = "organization-plan"
 	CommandOrganizationRestrict = "organization-restrict"
 	CommandOrganizationPurge    = "organization-purge"
+
+	CommandSessionList = "session-list"
+	CommandSessionEnd  = "session-end"
 )
 
 // Credentials name a person and a new password.
@@ -119,6 +122,10 @@ func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any,
 		return runWith(ctx, in, a.restrict)
 	case CommandOrganizationPurge:
 		return runWith(ctx, in, a.purgeNow)
+	case CommandSessionList:
+		return runWith(ctx, in, a.listSessions)
+	case CommandSessionEnd:
+		return runWith(ctx, in, a.endSessions)
 	case CommandKeysRotate:
 		return runWith(ctx, in, a.rotateKeys)
 	}

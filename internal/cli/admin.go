@@ -18,6 +18,7 @@ type adminCommands struct {
 	AccessToken  accessTokenCommand `cmd:"" help:"Print a short-lived access token of a person."`
 	Organization organizationAdmin  `cmd:"" help:"Organizations."`
 	Mail         mailCommands       `cmd:"" help:"Letters."`
+	Session      sessionAdmin       `cmd:"" help:"Where people are signed in."`
 }
 
 // stored is what every command takes that works on the data.
