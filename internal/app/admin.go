@@ -37,6 +37,10 @@ const (
 
 	CommandSessionList = "session-list"
 	CommandSessionEnd  = "session-end"
+
+	CommandAnnounce         = "announce"
+	CommandAnnouncementList = "announcement-list"
+	CommandReport           = "report"
 )
 
 // Credentials name a person and a new password.
@@ -126,6 +130,12 @@ func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any,
 		return runWith(ctx, in, a.listSessions)
 	case CommandSessionEnd:
 		return runWith(ctx, in, a.endSessions)
+	case CommandAnnounce:
+		return runWith(ctx, in, a.announce)
+	case CommandAnnouncementList:
+		return runWith(ctx, in, a.listAnnouncements)
+	case CommandReport:
+		return runWith(ctx, in, a.report)
 	case CommandKeysRotate:
 		return runWith(ctx, in, a.rotateKeys)
 	}

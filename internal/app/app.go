@@ -14,6 +14,7 @@ import (
 
 	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/account"
+	"github.com/guildhall-dev/guildhall/internal/announcement"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
@@ -31,6 +32,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/plan"
 	"github.com/guildhall-dev/guildhall/internal/project"
+	"github.com/guildhall-dev/guildhall/internal/report"
 	"github.com/guildhall-dev/guildhall/internal/role"
 	"github.com/guildhall-dev/guildhall/internal/route"
 	"github.com/guildhall-dev/guildhall/internal/seal"
@@ -65,6 +67,8 @@ type App struct {
 	Jobs          *job.Queue
 	Mail          *mail.Outbox
 	Backups       *backup.Schedule
+	Reports       *report.Service
+	Announcements *announcement.Service
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
@@ -219,7 +223,9 @@ func (a *App) build(o Options) {
 		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations, Leavers: []account.Leaver{a.Tokens, a.Members},
 	}, account.Registration(a.Settings.Registration))
 	a.Backups = a.schedule(o.Program)
-	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, keeper)
+	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds())
+	a.Announcements = announcement.NewService(a.DB, a.Jobs, a.Mail, a.Organizations)
+	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, a.Reports, keeper)
 }
 
 // publicURLSetting remembers the server's address, so that tokens made by a command
@@ -238,7 +244,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	a.Mail.SetPublicURL(publicURL)
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
-		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Access: access.NewService(a.DB, a.resolver.Find),
+		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Reports: a.Reports, Access: access.NewService(a.DB, a.resolver.Find),
 		Retention: a.Organizations.Retention, Fit: a.fit,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL,

@@ -46,6 +46,7 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 	}
 	work.Go(func() { a.maintain(background) })
 	work.Go(func() { a.Backups.Serve(background) })
+	work.Go(func() { a.Reports.Serve(background) })
 	if a.Storage.Embedded() {
 		control, err := a.listenControl()
 		if err != nil {
@@ -140,7 +141,7 @@ func (a *App) maintain(ctx context.Context) {
 // tidy removes what has outlived its time.
 func (a *App) tidy(ctx context.Context) error {
 	return store.Do(ctx, a.DB, authz.System("tidy"), func(tx *store.Tx) error {
-		if err := errors.Join(store.DropOldAnswers(tx), a.Accounts.DropExpired(tx)); err != nil {
+		if err := errors.Join(store.DropOldAnswers(tx), a.Accounts.DropExpired(tx), a.Reports.DropOld(tx)); err != nil {
 			return err
 		}
 		return object.PurgeDeleted(tx, tx.Now().Add(-a.Settings.DeletionGrace))

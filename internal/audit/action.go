@@ -47,6 +47,9 @@ const (
 	AccountLimit        Action = "account.limit"
 	MasterKeyRotate     Action = "master_key.rotate"
 	AccountSignOut      Action = "account.sign_out"
+	AnnouncementSend    Action = "announcement.send"
+	ReportUnsubscribe   Action = "report.unsubscribe"
+	ReportSubscribe     Action = "report.subscribe"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -96,6 +99,9 @@ var wires = map[Action]Wire{
 	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	MasterKeyRotate:     {"UPDATE", "ORGANIZATION", "", false},
 	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	AnnouncementSend:    {"CREATE", "ORGANIZATION", "", false},
+	ReportUnsubscribe:   {"UPDATE", "ORGANIZATION", "", false},
+	ReportSubscribe:     {"UPDATE", "ORGANIZATION", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

@@ -19,6 +19,8 @@ type adminCommands struct {
 	Organization organizationAdmin  `cmd:"" help:"Organizations."`
 	Mail         mailCommands       `cmd:"" help:"Letters."`
 	Session      sessionAdmin       `cmd:"" help:"Where people are signed in."`
+	Announce     announceAdmin      `cmd:"" help:"Letters to the admin e-mails of organizations."`
+	Report       reportCommand      `cmd:"" help:"Print an organization's usage report of the last week or month, or send it now."`
 }
 
 // stored is what every command takes that works on the data.

@@ -27,6 +27,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/project"
+	"github.com/guildhall-dev/guildhall/internal/report"
 	"github.com/guildhall-dev/guildhall/internal/role"
 	"github.com/guildhall-dev/guildhall/internal/route"
 	"github.com/guildhall-dev/guildhall/internal/store"
@@ -52,6 +53,7 @@ type Services struct {
 	Members       *member.Service
 	Roles         *role.Service
 	Invitations   *invitation.Service
+	Reports       *report.Service
 	Access        *access.Service
 	Retention     activity.Retention
 	// Fit tells why this node should get no requests though its database answers;
@@ -80,6 +82,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	pages := console.NewPages(mux, server.router, publicURL)
 	account.Pages(pages, s.Accounts)
 	invitation.Pages(pages, s.Invitations)
+	report.Pages(pages, s.Reports)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)
