@@ -20,8 +20,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## start a server from source (ARGS="--listen :8080" …)
-	$(GO) run . serve $(ARGS)
+run: ## start a server from source with demo data (ARGS="--listen :8080" …)
+	$(GO) run . serve --demo $(ARGS)
 
 .PHONY: build
 build: ## build ./guildhall, one static binary

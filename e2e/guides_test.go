@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -161,14 +162,24 @@ type machine struct {
 	names         *strings.Replacer // the guides' words for what is here
 }
 
+// ownAddress is one that stays free until the guide's server takes it: below the ports
+// that the kernel hands to whoever asks for any.
+func ownAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
 func newMachine(t *testing.T, database string) machine {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := machine{root: t.TempDir(), address: l.Addr().String()}
-	l.Close()
+	m := machine{root: t.TempDir(), address: ownAddress(t)}
 	for _, dir := range []string{"home/here", "usr/local/bin", "etc/systemd/system", "etc/guildhall", "var/lib", "var/backups"} {
 		if err := os.MkdirAll(filepath.Join(m.root, dir), 0o700); err != nil {
 			t.Fatal(err)

@@ -53,10 +53,11 @@ type Service struct {
 	hasher      *authn.Hasher
 	signer      *authn.Signer
 	sessionLife time.Duration
-	pair        *authn.Limiter // tries for one account from one address
-	address     *authn.Limiter // tries from one address
+	pair        *authn.Limiter // tries for one account from one network
+	address     *authn.Limiter // tries from one network
 	letters     *authn.Limiter // letters that are asked for to one address
-	visitor     *authn.Limiter // letters and accounts that are asked for from one address
+	visitor     *authn.Limiter // letters and accounts that are asked for from one network
+	ways        []Way
 
 	near         Neighbours
 	registration Registration

@@ -40,29 +40,49 @@ func (s *Service) Close(ctx context.Context, pass authz.Pass, password, email st
 	if err != nil {
 		return err
 	}
-	return store.Do(ctx, s.db, pass, func(tx *store.Tx) error {
-		a, err := load(tx, r.ID)
-		if err != nil {
+	return store.Do(ctx, s.db, pass, func(tx *store.Tx) error { return s.leave(tx, pass, r.ID) })
+}
+
+// CloseFor is Close for the operator of the server, who gives the address again.
+func (s *Service) CloseFor(ctx context.Context, pass authz.Pass, who, confirmed string) (id.User, error) {
+	if err := pass.Operator(); err != nil {
+		return "", err
+	}
+	a, err := find(s.db.Reader(ctx), who)
+	if err != nil {
+		return "", err
+	}
+	if confirmed != a.Email {
+		return "", fault.New(fault.Invalid, "This deletes the account of %s (%s) with the API tokens that the person made, and nothing brings it back. To do it, add --yes %s.", a.Email, a.ID, a.Email)
+	}
+	as := pass.As(authn.Account{ID: a.ID, Email: a.Email})
+	return a.ID, store.Do(ctx, s.db, as, func(tx *store.Tx) error { return s.leave(tx, as, a.ID) })
+}
+
+// leave takes the person out of every organization and empties the account, whose
+// head is locked.
+func (s *Service) leave(tx *store.Tx, pass authz.Pass, user id.User) error {
+	a, err := load(tx, user)
+	if err != nil {
+		return err
+	}
+	if err := s.lockPlaces(tx, a.ID); err != nil {
+		return err
+	}
+	owned, err := s.near.Organizations.Owned(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	if len(owned) > 0 {
+		return fault.New(fault.LimitReached, "%s owns %s. Every organization has an owner: transfer the ownership first, or delete the organization and wait until it is gone for good.",
+			a.Email, strings.Join(owned, ", "))
+	}
+	for _, leaver := range s.near.Leavers {
+		if err := leaver.Leave(tx, pass, a.ID); err != nil {
 			return err
 		}
-		if err := s.lockPlaces(tx, a.ID); err != nil {
-			return err
-		}
-		owned, err := s.near.Organizations.Owned(tx, a.ID)
-		if err != nil {
-			return err
-		}
-		if len(owned) > 0 {
-			return fault.New(fault.LimitReached, "You own %s. Every organization has an owner: transfer the ownership first, or delete the organization and wait until it is gone for good.",
-				strings.Join(owned, ", "))
-		}
-		for _, leaver := range s.near.Leavers {
-			if err := leaver.Leave(tx, pass, a.ID); err != nil {
-				return err
-			}
-		}
-		return s.close(tx, pass, a)
-	})
+	}
+	return s.close(tx, pass, a)
 }
 
 // lockPlaces locks the organizations that the person leaves. What might add one stands

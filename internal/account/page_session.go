@@ -2,6 +2,7 @@ package account
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/guildhall-dev/guildhall/internal/authn"
@@ -23,9 +24,11 @@ type signInPage struct {
 	Form console.Form
 	// Signed is the address of who is signed in already.
 	Signed string
+	// Ways are the further ways to sign in.
+	Ways []Way
 }
 
-func signInForm(r *console.Request, email string) signInPage {
+func (h *pages) signInPage(r *console.Request, email string) signInPage {
 	address := emailField(email)
 	address.Focus = true
 	p := signInPage{Form: console.Form{
@@ -35,18 +38,21 @@ func signInForm(r *console.Request, email string) signInPage {
 	if actor := r.Pass.Actor(); actor.Kind == authn.Person {
 		p.Signed = actor.Name
 	}
+	for _, w := range h.service.ways {
+		p.Ways = append(p.Ways, Way{w.Label, w.Path + "?" + url.Values{"next": {r.Next(home)}}.Encode()})
+	}
 	return p
 }
 
 func (h *pages) signInForm(r *console.Request) error {
-	return r.Show(signInTemplate, http.StatusOK, "Sign in", signInForm(r, r.FormValue("email")))
+	return r.Show(signInTemplate, http.StatusOK, "Sign in", h.signInPage(r, r.FormValue("email")))
 }
 
 func (h *pages) signIn(r *console.Request) error {
 	email := r.PostFormValue("email")
 	_, opened, err := h.service.SignIn(r.Context(), r.Pass, email, r.PostFormValue("password"), BrowserSession)
 	if err != nil {
-		p := signInForm(r, email)
+		p := h.signInPage(r, email)
 		if !p.Form.Refuse(err) {
 			return err
 		}
@@ -104,7 +110,7 @@ func client(s Session) string {
 			return known.name
 		}
 	}
-	if s.Kind == APISession {
+	if s.Kind != BrowserSession {
 		return "A program"
 	}
 	return "A browser"

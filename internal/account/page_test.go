@@ -215,3 +215,44 @@ func TestForeignForms(t *testing.T) {
 		}
 	})
 }
+
+// TestFormsWithoutTLS: over plain HTTP browsers do not say which site a form is from
+// (Sec-Fetch-Site), only its origin, and under the policy no-referrer not even that:
+// then they send "null", which must be refused.
+func TestFormsWithoutTLS(t *testing.T) {
+	silent(t, account.Open, func(t *testing.T, s *apptest.Server) {
+		form := s.Anonymous().With("Content-Type", "application/x-www-form-urlencoded")
+		send := func(origin string, status int) {
+			t.Helper()
+			form.With("Origin", origin).Post(t, "/sign-up", url.Values{"email": {"jane@example.com"}, "password": {apptest.Password}}.Encode()).Must(t, status)
+		}
+		send("null", 403)
+		send("http://evil.example", 403)
+		if policy := s.Anonymous().Get(t, "/sign-up").Header.Get("Referrer-Policy"); policy != "same-origin" {
+			t.Errorf("under the policy %q a browser does not name our own origin", policy)
+		}
+		send(s.URL, 303)
+	})
+}
+
+// TestHostileForms: what no database keeps is wrong, not our fault.
+func TestHostileForms(t *testing.T) {
+	silent(t, account.Open, func(t *testing.T, s *apptest.Server) {
+		s.Person(t, "jane@example.com")
+		form := s.Anonymous().With("Content-Type", "application/x-www-form-urlencoded")
+		for _, bad := range []string{"jane\x00@example.com", "\x00", "jane@example.com\xff", "\xed\xa0\x80@example.com", strings.Repeat("é", 4000)} {
+			for _, path := range []string{"/sign-in", "/sign-up", "/reset", "/verify", "/setup"} {
+				body := url.Values{"email": {bad}, "password": {bad}, "token": {bad}, "next": {bad}, "inviteToken": {bad}, "organization": {bad}}.Encode()
+				if r := form.Post(t, path, body); r.Status < 400 || r.Status >= 500 {
+					t.Errorf("%s with %.20q: %d", path, bad, r.Status)
+				}
+				if r := s.Anonymous().Get(t, path+"?"+body); r.Status >= 500 {
+					t.Errorf("GET %s with %.20q: %d", path, bad, r.Status)
+				}
+			}
+		}
+		if strings.Contains(s.Log.String(), "request failed") {
+			t.Error("a hostile form is told as a failure of the server")
+		}
+	})
+}

@@ -144,11 +144,11 @@ func removeSessions(tx *store.Tx, user id.User, but id.Session) error {
 	return err
 }
 
-// dropSessions leaves an account the sessions that last and were used last, at most keep.
-func dropSessions(tx *store.Tx, user id.User, now clock.Time, keep int64) error {
-	_, err := tx.Exec(`DELETE FROM session WHERE user_id = $1 AND (expires_at <= $2 OR id IN (
+// dropSessions leaves an account the sessions that last and were used last, at most
+// keep, and tells how many went.
+func dropSessions(tx *store.Tx, user id.User, now clock.Time, keep int64) (int64, error) {
+	return tx.Exec(`DELETE FROM session WHERE user_id = $1 AND (expires_at <= $2 OR id IN (
 		SELECT id FROM session WHERE user_id = $1 ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3))`, user, now, keep)
-	return err
 }
 
 func dropExpiredSessions(tx *store.Tx, now clock.Time) error {

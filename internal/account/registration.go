@@ -60,7 +60,7 @@ func (s *Service) Register(ctx context.Context, pass authz.Pass, r SignUp) (a Ac
 
 // slow bounds the letters to one address and the requests of one client.
 func (s *Service) slow(pass authz.Pass, email string) error {
-	if err := s.visitor.Try(pass.Actor().Client.Address); err != nil {
+	if err := s.visitor.Try(pass.Actor().Client.Network()); err != nil {
 		return err
 	}
 	return s.letters.Try(authn.Key(email))
@@ -111,8 +111,8 @@ func (s *Service) answerSignUp(ctx context.Context, text []byte) error {
 		}
 		a, _, err := findByEmail(tx, r.Email)
 		switch {
-		case err == nil && a.DisabledAt != 0:
-			return nil
+		case err == nil && (a.DisabledAt != 0 || !authn.SameMailbox(a.Email, r.Email)):
+			return nil // who only looks like the addressee must not read of the invitation
 		case err == nil:
 			return s.near.Mail.Send(tx, a.Email, accountThere(a.Email, signInPath(a.Email, r.Organization, r.Invitation)))
 		case !errors.Is(err, store.ErrNone):

@@ -369,3 +369,21 @@ func TestLookAlikes(t *testing.T) {
 		s.Verify(t)
 	})
 }
+
+// TestLookAlikeReadsNoInvitation: who has an account that looks like the invited
+// address is not sent the link of the invitation when the invited person signs up.
+func TestLookAlikeReadsNoInvitation(t *testing.T) {
+	mailed(t, account.Open, func(t *testing.T, s *apptest.Server, post *mailtest.Server) {
+		owner := s.Person(t, "owner@example.com")
+		acme := owner.Organization(t, "Acme")
+		s.Person(t, "joe@straße.example")
+		invitation := invite(t, owner, acme, "joe@strasse.example")
+		skip(t, s, post)
+		signUp(t, s, map[string]any{"email": "joe@strasse.example", "organization_id": acme, "invite_token": invitation}).Must(t, 200)
+		work(t, s)
+		post.Nothing(t) // not even that somebody tried
+		signUp(t, s, map[string]any{"email": "JOE@straße.example"}).Must(t, 200)
+		work(t, s)
+		post.Next(t).Says("You have an account already")
+	})
+}

@@ -108,7 +108,7 @@ func (s *Service) ResetOpen(ctx context.Context, secret string) (Account, error)
 // session and access token of the account ends.
 func (s *Service) Reset(ctx context.Context, pass authz.Pass, secret, password string) (Account, error) {
 	client := pass.Actor().Client
-	if err := s.address.Try(client.Address); err != nil {
+	if err := s.address.Try(client.Network()); err != nil {
 		return Account{}, err
 	}
 	_, r, err := s.openProof(s.db.Reader(ctx), secret, resetProof)

@@ -20,7 +20,8 @@ type SessionKind string
 // The kinds of sessions.
 const (
 	BrowserSession SessionKind = "browser"
-	APISession     SessionKind = "api" // lasts as long as its access token
+	APISession     SessionKind = "api"    // lasts as long as its access token
+	DeviceSession  SessionKind = "device" // a program's, approved in a browser; goes on with each refresh
 )
 
 // maxSessions bounds the sessions of one account; the ones that were unused for
@@ -58,7 +59,11 @@ func (s *Service) life(kind SessionKind) time.Duration {
 
 // open starts a session inside a Write that stands on the account's head.
 func (s *Service) open(tx *store.Tx, a Account, kind SessionKind, client authn.Client, secret string) (Opened, error) {
-	if err := dropSessions(tx, a.ID, tx.Now(), maxSessions-1); err != nil {
+	dropped, err := dropSessions(tx, a.ID, tx.Now(), maxSessions-1)
+	if err == nil && dropped > 0 {
+		err = tx.Touch(string(a.ID), true) // for who remembers them
+	}
+	if err != nil {
 		return Opened{}, err
 	}
 	session := Session{
@@ -77,21 +82,26 @@ func (s *Service) OpenBrowserSession(ctx context.Context, client authn.Client, a
 // start opens a session unless the account's credentials have changed since a was read.
 func (s *Service) start(ctx context.Context, client authn.Client, a Account, kind SessionKind) (Opened, error) {
 	secret := authn.NewSessionSecret()
-	by := holder{authn.Actor{Kind: authn.Person, User: a.ID, Name: a.Email, Client: client}}
 	return store.Write(ctx, s.db, authz.System("sign in").As(a.Identity()), func(tx *store.Tx) (Opened, error) {
-		now, err := load(tx, a.ID)
-		if err != nil {
-			return Opened{}, err
-		}
-		if now.DisabledAt != 0 || now.CredentialsChangedAt != a.CredentialsChangedAt {
-			return Opened{}, fault.New(fault.BadCredentials, "")
-		}
-		opened, err := s.open(tx, a, kind, client, secret)
-		if err != nil {
-			return opened, err
-		}
-		return opened, record(tx, by, audit.AccountSignIn, a, nil, nil)
+		return s.enter(tx, a, kind, client, secret)
 	})
+}
+
+// enter is start as a part of a Write on the account's head.
+func (s *Service) enter(tx *store.Tx, a Account, kind SessionKind, client authn.Client, secret string) (Opened, error) {
+	now, err := load(tx, a.ID)
+	if err != nil {
+		return Opened{}, err
+	}
+	if now.DisabledAt != 0 || now.CredentialsChangedAt != a.CredentialsChangedAt {
+		return Opened{}, fault.New(fault.BadCredentials, "")
+	}
+	opened, err := s.open(tx, a, kind, client, secret)
+	if err != nil {
+		return opened, err
+	}
+	by := holder{authn.Actor{Kind: authn.Person, User: a.ID, Name: a.Email, Client: client}}
+	return opened, record(tx, by, audit.AccountSignIn, a, nil, nil)
 }
 
 // Sessions lists the caller's sessions, the ones used last first.

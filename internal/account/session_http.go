@@ -14,7 +14,7 @@ import (
 // sessionInfo is a session on the wire.
 type sessionInfo struct {
 	ID         id.Session  `json:"id" format:"uuid" doc:"The session's id; its secret is not derived from it."`
-	Kind       SessionKind `json:"kind" enum:"browser,api" doc:"How the person signed in: in a browser, or by the API, for one access token."`
+	Kind       SessionKind `json:"kind" enum:"browser,api,device" doc:"How the person signed in: in a browser, by the API for one access token, or with a program that they approved in a browser."`
 	Current    bool        `json:"current" doc:"Whether the request that asks belongs to it."`
 	Address    string      `json:"address" doc:"The network address that signed in."`
 	UserAgent  string      `json:"user_agent" doc:"What the client called itself; at most 512 characters."`

@@ -50,7 +50,7 @@ func TestSetup(t *testing.T) {
 		}
 		page := s.Anonymous().Get(t, "/setup?token="+token).Must(t, 200)
 		policy := page.Header.Get("Content-Security-Policy")
-		if !strings.Contains(string(page.Body), token) || !strings.Contains(policy, "default-src 'none'") || page.Header.Get("Cache-Control") != "no-store" || page.Header.Get("Referrer-Policy") != "no-referrer" {
+		if !strings.Contains(string(page.Body), token) || !strings.Contains(policy, "default-src 'none'") || page.Header.Get("Cache-Control") != "no-store" || page.Header.Get("Referrer-Policy") != "same-origin" {
 			t.Errorf("the page with the secret in it: %v", page.Header)
 		}
 		for _, wrong := range []string{"", "x", strings.ToLower(token), token + "A", token[:25], "';%20--", "%00", "%ff"} {

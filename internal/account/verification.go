@@ -75,7 +75,7 @@ func isOwner(actor authn.Actor, a Account) bool {
 // the account's owner is signed in or gives its password.
 func (s *Service) Verify(ctx context.Context, pass authz.Pass, secret, password string) (Account, Outcome, error) {
 	client := pass.Actor().Client
-	if err := s.address.Try(client.Address); err != nil {
+	if err := s.address.Try(client.Network()); err != nil {
 		return Account{}, "", err
 	}
 	p, r, err := s.openProof(s.db.Reader(ctx), secret, signUpProof, verifyProof, emailProof)
@@ -134,7 +134,7 @@ func markVerified(tx *store.Tx, by audit.Holder, a *Account) error {
 
 // samePassword refuses a wrong password beside the field that it was given in.
 func (s *Service) samePassword(client authn.Client, r row, field, password string) error {
-	key := client.Address + "|" + authn.Key(r.Email)
+	key := client.Network() + "|" + authn.Key(r.Email)
 	if err := s.pair.Try(key); err != nil {
 		return err
 	}

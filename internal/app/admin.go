@@ -29,6 +29,8 @@ const (
 	CommandUserDisable          = "user-disable"
 	CommandUserEnable           = "user-enable"
 	CommandUserLimit            = "user-limit"
+	CommandUserDelete           = "user-delete"
+	CommandDemoRemove           = "demo-remove"
 	CommandOrganizationList     = "organization-list"
 	CommandOrganizationShow     = "organization-show"
 	CommandOrganizationPlan     = "organization-plan"
@@ -116,6 +118,10 @@ func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any,
 		return runWith(ctx, in, a.enableUser)
 	case CommandUserLimit:
 		return runWith(ctx, in, a.limitUser)
+	case CommandUserDelete:
+		return runWith(ctx, in, a.deleteUser)
+	case CommandDemoRemove:
+		return runWith(ctx, in, a.removeDemo)
 	case CommandOrganizationList:
 		return runWith(ctx, in, a.listOrganizations)
 	case CommandOrganizationShow:

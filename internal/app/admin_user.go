@@ -5,6 +5,7 @@ import (
 
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/id"
 )
 
 // ListRequest asks for a part of a list of the operator's.
@@ -69,4 +70,20 @@ func (a *App) enableUser(ctx context.Context, in UserRequest) (account.Detail, e
 
 func (a *App) limitUser(ctx context.Context, in UserLimitRequest) (account.Detail, error) {
 	return a.Accounts.SetOrganizationLimit(ctx, operator(), in.User, in.OrganizationLimit)
+}
+
+// UserDeleteRequest names a person whose account is to go, and the address again.
+type UserDeleteRequest struct {
+	UserRequest
+	Confirmed string `json:"confirmed"`
+}
+
+// UserDeleteAnswer is who is gone.
+type UserDeleteAnswer struct {
+	UserID id.User `json:"user_id"`
+}
+
+func (a *App) deleteUser(ctx context.Context, in UserDeleteRequest) (UserDeleteAnswer, error) {
+	gone, err := a.Accounts.CloseFor(ctx, operator(), in.User, in.Confirmed)
+	return UserDeleteAnswer{gone}, err
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/certificate"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/device"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
@@ -29,6 +30,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/mail"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/object"
+	"github.com/guildhall-dev/guildhall/internal/oidc"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/plan"
 	"github.com/guildhall-dev/guildhall/internal/project"
@@ -64,6 +66,8 @@ type App struct {
 	Tokens        *apitoken.Service
 	Roles         *role.Service
 	Invitations   *invitation.Service
+	Identities    *oidc.Service
+	Devices       *device.Service
 	Jobs          *job.Queue
 	Mail          *mail.Outbox
 	Backups       *backup.Schedule
@@ -219,8 +223,10 @@ func (a *App) build(o Options) {
 	})
 	a.Roles = role.NewService(a.DB)
 	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
+	a.identities(o.Clock)
+	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts, a.Mail)
 	a.Accounts.Connect(account.Neighbours{
-		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations, Leavers: []account.Leaver{a.Tokens, a.Members},
+		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations, Leavers: []account.Leaver{a.Tokens, a.Members, a.Identities},
 	}, account.Registration(a.Settings.Registration))
 	a.Backups = a.schedule(o.Program)
 	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds())
@@ -244,8 +250,9 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	a.Mail.SetPublicURL(publicURL)
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
-		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Reports: a.Reports, Access: access.NewService(a.DB, a.resolver.Find),
-		Retention: a.Organizations.Retention, Fit: a.fit,
+		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports,
+		Access:    access.NewService(a.DB, a.resolver.Find),
+		Retention: a.Organizations.Retention, Fit: a.fit, Notice: a.notice,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL,
 		httpd.Edge{TrustedProxies: a.proxies, TLS: a.certificate != nil})

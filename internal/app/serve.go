@@ -35,6 +35,13 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 	}); err != nil {
 		return errors.Join(err, l.Close())
 	}
+	// Before anything else runs: the umask under which it is made is the whole process's.
+	var control net.Listener
+	if a.Storage.Embedded() {
+		if control, err = a.listenControl(); err != nil {
+			return errors.Join(err, l.Close())
+		}
+	}
 	server := a.serverAt(publicURL)
 	a.Jobs.Start()
 
@@ -47,13 +54,7 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 	work.Go(func() { a.maintain(background) })
 	work.Go(func() { a.Backups.Serve(background) })
 	work.Go(func() { a.Reports.Serve(background) })
-	if a.Storage.Embedded() {
-		control, err := a.listenControl()
-		if err != nil {
-			stop()
-			work.Wait()
-			return errors.Join(err, l.Close())
-		}
+	if control != nil {
 		work.Go(func() { a.serveControl(background, control) })
 	}
 	if err := a.greet(ctx, out, l.Addr().String(), publicURL); err != nil {
@@ -105,7 +106,7 @@ func (a *App) greet(ctx context.Context, out io.Writer, address, publicURL strin
 	}
 	if demo, err := a.Demo(ctx); err != nil || demo != nil {
 		if demo != nil {
-			demo.greet(out, publicURL)
+			demo.greet(out, publicURL, a.Storage.Data)
 		}
 		return err
 	}
@@ -141,7 +142,7 @@ func (a *App) maintain(ctx context.Context) {
 // tidy removes what has outlived its time.
 func (a *App) tidy(ctx context.Context) error {
 	return store.Do(ctx, a.DB, authz.System("tidy"), func(tx *store.Tx) error {
-		if err := errors.Join(store.DropOldAnswers(tx), a.Accounts.DropExpired(tx), a.Reports.DropOld(tx)); err != nil {
+		if err := errors.Join(store.DropOldAnswers(tx), a.Accounts.DropExpired(tx), a.Devices.DropExpired(tx), a.Reports.DropOld(tx)); err != nil {
 			return err
 		}
 		return object.PurgeDeleted(tx, tx.Now().Add(-a.Settings.DeletionGrace))

@@ -50,6 +50,10 @@ const (
 	AnnouncementSend    Action = "announcement.send"
 	ReportUnsubscribe   Action = "report.unsubscribe"
 	ReportSubscribe     Action = "report.subscribe"
+	IdentityLink        Action = "account.identity_link"
+	IdentityUnlink      Action = "account.identity_unlink"
+	DeviceApprove       Action = "account.device_approve"
+	RefreshReuse        Action = "account.refresh_reuse"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -102,6 +106,10 @@ var wires = map[Action]Wire{
 	AnnouncementSend:    {"CREATE", "ORGANIZATION", "", false},
 	ReportUnsubscribe:   {"UPDATE", "ORGANIZATION", "", false},
 	ReportSubscribe:     {"UPDATE", "ORGANIZATION", "", false},
+	IdentityLink:        {"CREATE", "MEMBERS_AND_ROLES", "", false},
+	IdentityUnlink:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	DeviceApprove:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
+	RefreshReuse:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

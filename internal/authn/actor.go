@@ -40,7 +40,9 @@ type Actor struct {
 	Credentials clock.Time
 	// Session is the person's sign-in; empty for an access token that the operator made.
 	Session id.Session
-	Client  Client
+	// Identity is who the person is at the provider outside whose token they sent.
+	Identity id.Identity
+	Client   Client
 }
 
 // Client is where a request came from.

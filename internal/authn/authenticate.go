@@ -32,6 +32,9 @@ type Authenticator struct {
 	sessions *store.Cache[string, sessionRow]
 	verified *lru.Cache[string, Claims]
 	used     *usage
+	// outside, where set, is whose access tokens are taken beside ours.
+	outside    Provider
+	identities *store.Cache[string, identityRow]
 }
 
 // NewAuthenticator makes an authenticator over the database and our access tokens.
@@ -42,9 +45,10 @@ func NewAuthenticator(db *store.DB, signer *Signer) *Authenticator {
 	}
 	return &Authenticator{
 		db: db, signer: signer, verified: verified, used: newUsage(),
-		accounts: store.NewCache[id.User, Account](db.Heads(), 20_000),
-		tokens:   store.NewCache[string, tokenRow](db.Heads(), 20_000),
-		sessions: store.NewCache[string, sessionRow](db.Heads(), 20_000),
+		accounts:   store.NewCache[id.User, Account](db.Heads(), 20_000),
+		tokens:     store.NewCache[string, tokenRow](db.Heads(), 20_000),
+		sessions:   store.NewCache[string, sessionRow](db.Heads(), 20_000),
+		identities: store.NewCache[string, identityRow](db.Heads(), 20_000),
 	}
 }
 
@@ -70,6 +74,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, header string) (Actor,
 
 func (a *Authenticator) accessToken(ctx context.Context, token string) (Actor, error) {
 	claims, ok := a.verified.Get(token)
+	if !ok && a.outsideToken(token) {
+		return a.outsider(ctx, token)
+	}
 	if !ok {
 		var err error
 		if claims, err = a.signer.verify(ctx, token); err != nil {
@@ -202,6 +209,9 @@ func StillValid(tx *store.Tx, actor Actor) error {
 		return fault.New(fault.Unauthenticated, "")
 	}
 	if actor.Kind != APIToken {
+		if err := identityStillThere(tx, actor); err != nil {
+			return err
+		}
 		return sessionStillThere(tx, actor)
 	}
 	creator, err := store.Value[string](tx, `SELECT created_by FROM api_token WHERE id = $1 AND organization_id = $2 AND (expires_at = 0 OR expires_at > $3)`,

@@ -102,18 +102,18 @@ func (a *Authenticator) FlushUsage(ctx context.Context, permit store.Permit) err
 func (n noted) write(tx *store.Tx) error {
 	tx.Unaudited("when somebody was last active is no change of the organization")
 	for used, at := range n.tokens {
-		if _, err := tx.Exec(`UPDATE api_token SET last_used_at = $3 WHERE id = $1 AND organization_id = $2 AND last_used_at < $3`,
+		if err := tx.Send(`UPDATE api_token SET last_used_at = $3 WHERE id = $1 AND organization_id = $2 AND last_used_at < $3`,
 			used.token, used.organization, at); err != nil {
 			return err
 		}
 	}
 	for user, at := range n.people {
-		if _, err := tx.Exec(`UPDATE account SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, user, at); err != nil {
+		if err := tx.Send(`UPDATE account SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, user, at); err != nil {
 			return err
 		}
 	}
 	for session, at := range n.sessions {
-		if _, err := tx.Exec(`UPDATE session SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, session, at); err != nil {
+		if err := tx.Send(`UPDATE session SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2`, session, at); err != nil {
 			return err
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,9 +25,9 @@ const (
 
 	lastSetting  = "backup_last"    // moment of the last one that was made by itself
 	claimSetting = "backup_claimed" // until when nobody else makes one
-	// scheduled is the pattern of the files that retention may remove.
-	scheduled = "guildhall-*.backup"
-	stamp     = "20060102T150405Z"
+	// What stands before and behind the moment in the name of a backup made by itself.
+	prefix, suffix = "guildhall-", ".backup"
+	stamp          = "20060102T150405Z"
 )
 
 // Schedule makes a backup from time to time, one node of all, and removes old ones.
@@ -113,23 +113,37 @@ func (s *Schedule) make(ctx context.Context) (string, error) {
 		return "", err
 	}
 	now := s.DB.Now().Std().UTC()
-	file := filepath.Join(s.Dir, "guildhall-"+now.Format(stamp)+".backup")
+	file := filepath.Join(s.Dir, prefix+now.Format(stamp)+suffix)
 	if _, err := Make(ctx, s.From, file, Options{Program: s.Program, At: now}); err != nil {
 		return "", err
 	}
 	return file, s.removeOld()
 }
 
+// scheduled tells whether a file is one that a schedule made: only these may go, and
+// only these count.
+func scheduled(name string) bool {
+	moment, ours := strings.CutPrefix(name, prefix)
+	moment, whole := strings.CutSuffix(moment, suffix)
+	_, err := time.Parse(stamp, moment)
+	return ours && whole && err == nil
+}
+
 // removeOld keeps the newest; their names sort by time.
 func (s *Schedule) removeOld() error {
-	files, err := filepath.Glob(filepath.Join(s.Dir, scheduled))
+	entries, err := os.ReadDir(s.Dir)
 	if err != nil {
 		return err
 	}
-	slices.Sort(files)
+	var files []string
+	for _, e := range entries { // sorted by name
+		if scheduled(e.Name()) {
+			files = append(files, e.Name())
+		}
+	}
 	var errs []error
 	for _, old := range files[:max(0, len(files)-s.Keep)] {
-		errs = append(errs, os.Remove(old))
+		errs = append(errs, os.Remove(filepath.Join(s.Dir, old)))
 	}
 	return errors.Join(errs...)
 }

@@ -122,3 +122,36 @@ func TestScheduleFails(t *testing.T) {
 		t.Errorf("after the other node has died: %q, %v", file, err)
 	}
 }
+
+// TestRetentionCountsItsOwn: what somebody put beside the server's backups is neither
+// removed nor counted; a name that sorts behind theirs would push the newest out.
+func TestRetentionCountsItsOwn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "back[ups]") // no pattern either
+	s := apptest.Start(t, apptest.Storage(t, "sqlite"), apptest.Options{Settings: daily(dir)})
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	theirs := []string{"guildhall-before-upgrade.backup", "guildhall-monday.backup", "guildhall-today.backup", "guildhall-19990101.backup"}
+	for _, name := range theirs {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var made []string
+	for range 4 {
+		file, err := s.Backups.Run(t.Context())
+		if err != nil || file == "" {
+			t.Fatalf("%q, %v", file, err)
+		}
+		made = append(made, filepath.Base(file))
+		s.Clock.Advance(24 * time.Hour)
+	}
+	for _, name := range append(theirs, made[1:]...) {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, made[0])); err == nil {
+		t.Errorf("%s is still there", made[0])
+	}
+}

@@ -21,6 +21,7 @@ type adminCommands struct {
 	Session      sessionAdmin       `cmd:"" help:"Where people are signed in."`
 	Announce     announceAdmin      `cmd:"" help:"Letters to the admin e-mails of organizations."`
 	Report       reportCommand      `cmd:"" help:"Print an organization's usage report of the last week or month, or send it now."`
+	Demo         demoCommands       `cmd:"" help:"The made-up organizations of serve --demo."`
 }
 
 // stored is what every command takes that works on the data.
@@ -83,6 +84,7 @@ type userCommands struct {
 	Disable userDisableCommand `cmd:"" help:"Keep a person out: sign-in, access tokens and the API tokens that they made stop working at once. Nothing is lost."`
 	Enable  userEnableCommand  `cmd:"" help:"Let a disabled person in again; their tokens work as before."`
 	Set     userSetCommand     `cmd:"" help:"Change what a person may."`
+	Delete  userDeleteCommand  `cmd:"" help:"Delete a person's account for good: they leave every organization, the API tokens that they made go, the address is free again. Refused while they own an organization."`
 
 	ResetPassword userResetPasswordCommand `cmd:"" help:"Set a person's password, or print a link with which they choose one within an hour. Their sessions and access tokens end with the change."`
 	ChangeEmail   userChangeEmailCommand   `cmd:"" help:"Give a person another e-mail address, which counts as verified."`

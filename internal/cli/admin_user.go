@@ -131,3 +131,16 @@ type userSetCommand struct {
 func (c userSetCommand) Run(o output) error {
 	return c.show(o, app.CommandUserLimit, app.UserLimitRequest{UserRequest: c.request(), OrganizationLimit: c.OrganizationLimit})
 }
+
+type userDeleteCommand struct {
+	person
+	Yes string `help:"The e-mail address again, to confirm." placeholder:"ADDRESS"`
+}
+
+// Run deletes a person's account.
+func (c userDeleteCommand) Run(o output) error {
+	var gone app.UserDeleteAnswer
+	return c.do(o, app.CommandUserDelete, app.UserDeleteRequest{UserRequest: c.request(), Confirmed: c.Yes}, &gone, func() string {
+		return fmt.Sprintf("The account of %s is deleted (%s).", c.User, gone.UserID)
+	})
+}

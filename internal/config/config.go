@@ -40,7 +40,12 @@ type Storage struct {
 }
 
 // ForDemo fills in the defaults so that the demo keeps away from other data.
-func (s Storage) ForDemo() (Storage, error) { return s.complete("guildhall-demo") }
+func (s Storage) ForDemo() (Storage, error) {
+	if !s.Embedded() {
+		return s.Complete()
+	}
+	return s.complete("guildhall-demo")
+}
 
 // Complete fills in the defaults.
 func (s Storage) Complete() (Storage, error) { return s.complete("guildhall") }
@@ -101,6 +106,7 @@ type Server struct {
 	BackupEvery             time.Duration `help:"How often the server makes a backup by itself, 1m or more; 0 for never." default:"0s"`
 	BackupKeep              int           `help:"How many of these backups are kept." default:"7"`
 	Backup
+	OIDC OIDC `embed:"" prefix:"oidc-"`
 }
 
 // Backup is where backups go that are made without being asked for.
@@ -124,6 +130,7 @@ func Defaults() Server {
 		Registration: "invited", UsageReports: []string{"weekly", "monthly"},
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
 		BackupKeep: 7, Backup: Backup{BackupBeforeMigration: true},
+		OIDC: OIDC{CreateAccounts: true},
 	}
 }
 
@@ -132,9 +139,12 @@ func (s Server) Check() error {
 	wrong := []error{s.Mail.Check()}
 	if s.PublicURL != "" {
 		u, err := url.Parse(s.PublicURL)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" {
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.User != nil || u.Fragment != "" {
 			wrong = append(wrong, fmt.Errorf("--public-url %q must look like https://guildhall.example.com", s.PublicURL))
 		}
+	}
+	if s.TLS() && strings.HasPrefix(strings.ToLower(s.PublicURL), "http://") {
+		wrong = append(wrong, fmt.Errorf("--public-url %s must begin with https:// where --tls-cert is given: cookies would travel without protection otherwise", s.PublicURL))
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		wrong = append(wrong, errors.New("--tls-cert and --tls-key go together: one of them is missing"))
@@ -172,7 +182,7 @@ func (s Server) Check() error {
 	if s.ShutdownTimeout < 0 {
 		wrong = append(wrong, errors.New("--shutdown-timeout cannot be negative"))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(append(wrong, s.OIDC.check(s.PublicURL))...)
 }
 
 // TLS tells whether the server itself speaks TLS.
@@ -208,7 +218,11 @@ func (s Server) Proxies() ([]netip.Prefix, error) {
 // that the server listens on.
 func (s Server) BaseURL(address string) string {
 	if s.PublicURL != "" {
-		return strings.TrimRight(s.PublicURL, "/")
+		public := s.PublicURL
+		if u, err := url.Parse(public); err == nil {
+			public = u.String() // with a small https, by which cookies know that they are safe
+		}
+		return strings.TrimRight(public, "/")
 	}
 	if host, port, ok := strings.Cut(address, "]:"); ok && host == "[::" {
 		address = "localhost:" + port

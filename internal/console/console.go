@@ -28,18 +28,18 @@ func Parse(from fs.FS, name string) Page {
 	return Page{t}
 }
 
-// Render writes the page. The policy allows the page's own styles and forms, and
+// render writes the page. The policy allows the page's own styles and forms, and
 // nothing from elsewhere.
-func (p Page) Render(w http.ResponseWriter, r *http.Request, status int, title string, data any) {
+func (p Page) render(w http.ResponseWriter, r *http.Request, status int, title, notice string, data any) {
 	nonce := rand.Text()
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)
 	err := p.template.ExecuteTemplate(w, "layout.html", struct {
-		Title, Nonce string
-		Data         any
-	}{title, nonce, data})
+		Title, Nonce, Notice string
+		Data                 any
+	}{title, nonce, notice, data})
 	if err != nil {
 		slog.ErrorContext(r.Context(), "page could not be written", slog.Any("error", err))
 	}

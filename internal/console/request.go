@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -22,11 +23,13 @@ type Pages struct {
 	router *route.Router
 	// PublicURL stands in links and in the commands that pages show.
 	PublicURL string
+	// Notice is what stands above every page; nil or empty for nothing.
+	Notice func(ctx context.Context) string
 }
 
 // NewPages registers pages with mux, behind router's rights.
 func NewPages(mux *http.ServeMux, router *route.Router, publicURL string) *Pages {
-	return &Pages{mux, router, publicURL}
+	return &Pages{mux: mux, router: router, PublicURL: publicURL}
 }
 
 // Request is a request for a page, and its answer.
@@ -65,7 +68,8 @@ func (p *Pages) Handle(pattern string, permission authz.Permission, h Handler) {
 	})
 }
 
-// parse reads the form, so that a body that is too large or broken is said to be so.
+// parse reads the form, so that a body that is too large or broken is said to be so,
+// and no page has to think of what no database keeps.
 func (r *Request) parse() error {
 	err := r.ParseForm()
 	var large *http.MaxBytesError
@@ -75,12 +79,23 @@ func (r *Request) parse() error {
 	case err != nil && r.Method != http.MethodGet: // a broken query is for the page to judge
 		return fault.New(fault.Malformed, "The form did not arrive whole; go back and send it again.").Because(err)
 	}
-	return nil
+	return route.CheckValues(r.PostForm)
+}
+
+// Require gives a pass for more than the page itself needs.
+func (r *Request) Require(permission authz.Permission) (authz.Pass, error) {
+	return r.pages.router.AdmitPage(r.Request, permission, r.pages.sessionSecret(r.Request))
 }
 
 // here is the address to come back to after signing in: that of the page, or of the
-// page whose form was sent.
-func (r *Request) here() string { return r.URL.RequestURI() }
+// page whose form was sent; the start where a form has no page at its address.
+func (r *Request) here() string {
+	_, pattern := r.pages.mux.Handler(&http.Request{Method: http.MethodGet, Host: r.Host, URL: r.URL})
+	if !strings.HasPrefix(pattern, http.MethodGet+" ") {
+		return "/"
+	}
+	return r.URL.RequestURI()
+}
 
 var refusedPage = Parse(files, "pages/refused.html")
 
@@ -89,12 +104,16 @@ func (r *Request) fail(err error) {
 	for name, values := range problem.GetHeaders() {
 		r.w.Header()[name] = values
 	}
-	refusedPage.Render(r.w, r.Request, problem.Status, problem.Title, problem)
+	_ = r.Show(refusedPage, problem.Status, problem.Title, problem) // it never fails
 }
 
 // Show answers with a page.
 func (r *Request) Show(p Page, status int, title string, data any) error {
-	p.Render(r.w, r.Request, status, title, data)
+	notice := ""
+	if r.pages.Notice != nil {
+		notice = r.pages.Notice(r.Context())
+	}
+	p.render(r.w, r.Request, status, title, notice, data)
 	return nil
 }
 
@@ -105,47 +124,61 @@ func (r *Request) Redirect(to string) { http.Redirect(r.w, r.Request, to, http.S
 func (r *Request) PublicURL() string { return r.pages.PublicURL }
 
 // Next is where the form "next" of a request leads: a path of this server, or fallback.
-func (r *Request) Next(fallback string) string {
-	next := r.FormValue("next")
+func (r *Request) Next(fallback string) string { return Local(r.FormValue("next"), fallback) }
+
+// Local is next where that is a path of this server, else fallback.
+func Local(next, fallback string) string {
 	if u, err := url.Parse(next); err != nil || !strings.HasPrefix(next, "/") || u.Host != "" || u.Scheme != "" || strings.ContainsAny(next, "\\\r\n\t") || strings.HasPrefix(next, "//") {
 		return fallback
 	}
 	return next
 }
 
-// The session's cookie. Over HTTPS its name keeps other hosts of the domain from setting it.
+// The cookies' names. Over HTTPS a prefix keeps other hosts of the domain from setting them.
 const (
-	plainCookie  = "guildhall_session"
-	secureCookie = "__Host-guildhall_session"
+	sessionCookie = "session"
+	plainPrefix   = "guildhall_"
+	securePrefix  = "__Host-guildhall_"
 )
 
 func (p *Pages) secure() bool { return strings.HasPrefix(p.PublicURL, "https://") }
 
-func (p *Pages) cookieName() string {
+func (p *Pages) cookieName(name string) string {
 	if p.secure() {
-		return secureCookie
+		return securePrefix + name
 	}
-	return plainCookie
+	return plainPrefix + name
 }
 
-func (p *Pages) sessionSecret(r *http.Request) string {
-	if c, err := r.Cookie(p.cookieName()); err == nil {
+func (p *Pages) sessionSecret(r *http.Request) string { return p.cookie(r, sessionCookie) }
+
+func (p *Pages) cookie(r *http.Request, name string) string {
+	if c, err := r.Cookie(p.cookieName(name)); err == nil {
 		return c.Value
 	}
 	return ""
 }
 
 // SetSession gives the browser its session for a time.
-func (r *Request) SetSession(secret string, life time.Duration) {
-	r.setCookie(secret, int(life.Seconds()))
-}
+func (r *Request) SetSession(secret string, life time.Duration) { r.Keep(sessionCookie, secret, life) }
 
 // ClearSession takes it away.
-func (r *Request) ClearSession() { r.setCookie("", -1) }
+func (r *Request) ClearSession() { r.Drop(sessionCookie) }
 
-func (r *Request) setCookie(value string, maxAge int) {
+// Keep lets the browser keep a value for a time; it comes back with every request.
+func (r *Request) Keep(name, value string, life time.Duration) {
+	r.setCookie(name, value, int(life.Seconds()))
+}
+
+// Kept is what the browser keeps under a name.
+func (r *Request) Kept(name string) string { return r.pages.cookie(r.Request, name) }
+
+// Drop lets the browser forget it.
+func (r *Request) Drop(name string) { r.setCookie(name, "", -1) }
+
+func (r *Request) setCookie(name, value string, maxAge int) {
 	http.SetCookie(r.w, &http.Cookie{ //nolint:gosec // without Secure only where the server is reached over plain HTTP
-		Name: r.pages.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
+		Name: r.pages.cookieName(name), Value: value, Path: "/", MaxAge: maxAge,
 		Secure: r.pages.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }

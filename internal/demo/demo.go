@@ -82,9 +82,7 @@ func (w *world) write(ctx context.Context, now time.Time) (app.Demo, error) {
 	}
 	for _, s := range stories {
 		for _, e := range s.company.people {
-			if e.until == 0 {
-				made.People = append(made.People, app.DemoPerson{Email: e.email, Role: e.now(), Organization: s.company.name})
-			}
+			made.People = append(made.People, app.DemoPerson{Email: e.email, Role: e.now(), Organization: s.company.name, Left: e.until != 0})
 		}
 	}
 	made.Token = stories[0].tokens["ci"]

@@ -39,6 +39,9 @@ const (
 	EmailTaken         Code = "email_taken"
 	AlreadyInvited     Code = "already_invited"
 	RoleInUse          Code = "role_in_use"
+	IdentityTaken      Code = "identity_taken"
+	LastWayIn          Code = "last_way_in"
+	SignInRefused      Code = "sign_in_refused"
 	InvitationExpired  Code = "invitation_expired"
 	WrongAccount       Code = "wrong_account"
 	IdempotencyReused  Code = "idempotency_key_reused"
@@ -84,6 +87,9 @@ var catalogue = map[Code]Entry{
 	EmailTaken:         {409, "Conflict", "There is an account with this e-mail address already."},
 	AlreadyInvited:     {409, "Conflict", "This person is a member or invited already."},
 	RoleInUse:          {409, "Conflict", "The role is in use."},
+	IdentityTaken:      {409, "Conflict", "This identity belongs to another account."},
+	LastWayIn:          {409, "Conflict", "This is your only way to sign in."},
+	SignInRefused:      {403, "Forbidden", "The sign-in by the provider of identities was refused."},
 	InvitationExpired:  {400, "Bad Request", "The invitation has expired; ask for a new one."},
 	WrongAccount:       {403, "Forbidden", "The invitation is for another e-mail address."},
 	IdempotencyReused:  {409, "Conflict", "This Idempotency-Key was used for another request; use a new key."},

@@ -71,7 +71,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 var (
 	noSniffing = []string{"nosniff"}
 	noStore    = []string{"no-store"}
-	noReferrer = []string{"no-referrer"}
+	onlyToUs   = []string{"same-origin"} // with no-referrer browsers name no origin either, and our own forms look foreign
 	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
 	onlyTLS    = []string{"max-age=31536000"} // a year; other hosts of the domain are not ours to bind
 )
@@ -95,7 +95,7 @@ func chain(next http.Handler, log *slog.Logger, m *metrics, edge Edge, secure bo
 		h["X-Request-Id"] = []string{info.ID}
 		h["X-Content-Type-Options"] = noSniffing
 		h["Cache-Control"] = noStore
-		h["Referrer-Policy"] = noReferrer
+		h["Referrer-Policy"] = onlyToUs
 		h["Content-Security-Policy"] = noContent
 		if secure {
 			h["Strict-Transport-Security"] = onlyTLS

@@ -40,7 +40,11 @@ func TestDocument(t *testing.T) {
 	}
 	described := 0
 	for _, path := range doc.Paths.Map() {
-		described += len(path.Operations())
+		for _, op := range path.Operations() {
+			if op.RequestBody == nil || op.RequestBody.Value.Content.Get("application/x-www-form-urlencoded") == nil { // those are no rows
+				described++
+			}
+		}
 	}
 	if table := httpd.Table(); described != len(table) {
 		t.Errorf("%d operations are described, %d served", described, len(table))

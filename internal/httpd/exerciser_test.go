@@ -46,8 +46,9 @@ var parameters = map[string]func(t *testing.T, w *world, mode authz.Mode) string
 	"customRoleId": func(t *testing.T, w *world, _ authz.Mode) string {
 		return w.owner.Post(t, "/organization/"+string(w.organization)+"/customRole", map[string]any{"name": w.fresh("role")}).Must(t, 201).Text("id")
 	},
-	"inviteId":  func(t *testing.T, w *world, _ authz.Mode) string { return w.invite(t, w.guest()) },
-	"sessionId": func(t *testing.T, w *world, _ authz.Mode) string { return w.session(t, w.member(t)) },
+	"inviteId":   func(t *testing.T, w *world, _ authz.Mode) string { return w.invite(t, w.guest()) },
+	"sessionId":  func(t *testing.T, w *world, _ authz.Mode) string { return w.session(t, w.member(t)) },
+	"identityId": func(t *testing.T, w *world, _ authz.Mode) string { return w.identity(t, w.member(t)) },
 }
 
 // moded are the path parameters of things that have a mode.
@@ -172,6 +173,21 @@ func (w *world) session(t *testing.T, c *apptest.Caller) string {
 	t.Helper()
 	w.s.Anonymous().Post(t, "/auth/sign-in", map[string]any{"email": c.Email, "password": apptest.Password}).Must(t, 200)
 	return c.Get(t, "/account/sessions").Must(t, 200).Text("results.0.id")
+}
+
+// identity gives the id of a new identity of a person's, as a sign-in through a provider leaves it.
+func (w *world) identity(t *testing.T, c *apptest.Caller) string {
+	t.Helper()
+	identity := id.New[string]()
+	if err := store.Do(t.Context(), w.s.DB, authz.System("test"), func(tx *store.Tx) error {
+		tx.Unaudited("test")
+		_, err := tx.Exec(`INSERT INTO identity (id, user_id, issuer, subject, email, created_at) VALUES ($1, $2, 'https://login.example.com', $1, $3, $4)`,
+			identity, c.ID, c.Email, tx.Now())
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return identity
 }
 
 // values makes everything that an operation's path names.

@@ -169,6 +169,7 @@ var own = map[string]struct {
 	"postAcceptInviteMember": {"", 403, "wrong_account"},
 	"declineInviteMember":    {"", 403, "wrong_account"},
 	"endMySession":           {"", 404, "not_found"},
+	"unlinkMyIdentity":       {"", 404, "not_found"},
 }
 
 // onlyOwn asks about another's thing, which must be refused, and about the caller's own.
@@ -188,6 +189,8 @@ func (w *world) onlyOwn(t *testing.T, op route.Operation, role authz.RoleName, v
 		values["inviteId"] = w.invite(t, c.Email)
 	} else if _, session := values["sessionId"]; session {
 		values["sessionId"] = w.session(t, c)
+	} else if _, identity := values["identityId"]; identity {
+		values["identityId"] = w.identity(t, c)
 	} else {
 		body = map[string]any{"user_id": c.ID}
 	}

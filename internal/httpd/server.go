@@ -23,8 +23,10 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/console"
+	"github.com/guildhall-dev/guildhall/internal/device"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/member"
+	"github.com/guildhall-dev/guildhall/internal/oidc"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/project"
 	"github.com/guildhall-dev/guildhall/internal/report"
@@ -53,12 +55,16 @@ type Services struct {
 	Members       *member.Service
 	Roles         *role.Service
 	Invitations   *invitation.Service
+	Identities    *oidc.Service
+	Devices       *device.Service
 	Reports       *report.Service
 	Access        *access.Service
 	Retention     activity.Retention
 	// Fit tells why this node should get no requests though its database answers;
 	// empty where it should.
 	Fit func(ctx context.Context) string
+	// Notice is what stands above every page.
+	Notice func(ctx context.Context) string
 	// Collectors are further things for /metrics.
 	Collectors []prometheus.Collector
 }
@@ -80,7 +86,10 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL)
 	pages := console.NewPages(mux, server.router, publicURL)
+	pages.Notice = s.Notice
 	account.Pages(pages, s.Accounts)
+	oidc.Pages(pages, s.Identities)
+	device.Pages(pages, s.Devices)
 	invitation.Pages(pages, s.Invitations)
 	report.Pages(pages, s.Reports)
 	m := newMetrics()
@@ -98,6 +107,8 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 // operations is the route table, a line a feature.
 func operations(r *route.Router, s Services, publicURL string) {
 	account.Register(r, s.Accounts)
+	oidc.Register(r, s.Identities)
+	device.Register(r, s.Devices, publicURL)
 	organization.Register(r, s.Organizations, s.DB.Heads())
 	member.Register(r, s.Members)
 	invitation.Register(r, s.Invitations, publicURL)

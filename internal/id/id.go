@@ -24,6 +24,8 @@ type (
 	Event string
 	// Session names a sign-in.
 	Session string
+	// Identity names who somebody is at a provider of identities.
+	Identity string
 )
 
 // Nil is the id of nothing.

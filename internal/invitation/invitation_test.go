@@ -45,7 +45,7 @@ func TestLife(t *testing.T) {
 
 		link := strings.TrimPrefix(made.Text("invitation_link"), s.URL)
 		page := s.Anonymous().Get(t, link).Must(t, 200)
-		for _, want := range []string{"Acme", "jane@example.com", "Bob@Example.com", "DEVELOPER", "no-referrer"} {
+		for _, want := range []string{"Acme", "jane@example.com", "Bob@Example.com", "DEVELOPER", "same-origin"} {
 			if !strings.Contains(string(page.Body)+page.Header.Get("Referrer-Policy"), want) {
 				t.Errorf("the page behind the link does not say %s", want)
 			}

@@ -34,8 +34,8 @@ func RequestInfo(ctx context.Context) *Info {
 	return &Info{}
 }
 
-// client is where the request came from, as events keep it.
-func (i *Info) client() authn.Client {
+// Client is where the request came from, as events keep it.
+func (i *Info) Client() authn.Client {
 	return authn.Client{Address: i.Address, UserAgent: i.UserAgent, Origin: origin(i.UserAgent), RequestID: i.ID}
 }
 

@@ -208,7 +208,7 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		if u := hc.URL(); u.RawQuery != "" {
-			if err := checkQuery(u.Query()); err != nil {
+			if err := CheckValues(u.Query()); err != nil {
 				r.refuse(hc, err)
 				return
 			}
@@ -229,11 +229,11 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// checkQuery refuses what no database keeps and no JSON can say.
-func checkQuery(query url.Values) error {
+// CheckValues refuses in a query or a form what no database keeps and no JSON can say.
+func CheckValues(values url.Values) error {
 	checks := &fault.Checks{}
-	for _, name := range slices.Sorted(maps.Keys(query)) {
-		text := name + strings.Join(query[name], "")
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		text := name + strings.Join(values[name], "")
 		if utf8.ValidString(text) && !strings.ContainsRune(text, 0) {
 			continue
 		}
@@ -250,7 +250,7 @@ func (r *Router) admit(ctx context.Context, op Operation, info *Info, header str
 	if err != nil && op.Permission != authz.Public {
 		return authz.Pass{}, err
 	}
-	actor.Client = info.client()
+	actor.Client = info.Client()
 	info.Actor = actor.ID()
 	if actor.Kind == authn.Anonymous && op.Permission != authz.Public {
 		return authz.Pass{}, fault.New(fault.Unauthenticated, "")
@@ -331,7 +331,7 @@ func (r *Router) AdmitPage(req *http.Request, p authz.Permission, session string
 		return authz.Pass{}, err
 	}
 	info := RequestInfo(req.Context())
-	actor.Client = info.client()
+	actor.Client = info.Client()
 	info.Actor = actor.ID()
 	return r.authorizer.Require(req.Context(), actor, p, authz.Scope{})
 }

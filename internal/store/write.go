@@ -40,7 +40,7 @@ func nested() bool {
 // waits for its turn; once it runs, it runs to its end.
 //
 // fn must be pure and short: reads and changes through tx only, no network, no
-// hashing of passwords, no captured variables (PostgreSQL may run it twice);
+// hashing of passwords, no captured variables (it may run twice, on both databases);
 // effects go to tx.AfterCommit. fn's result must survive JSON, because the answer
 // of a request with an Idempotency-Key is kept with the change.
 func Write[T any](ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) (T, error)) (T, error) {

@@ -41,6 +41,7 @@ type Page struct {
 	Text    string // what a person reads
 	Header  http.Header
 	Source  string
+	url     *url.URL
 	root    *html.Node
 	browser *Browser
 }
@@ -87,7 +88,7 @@ func (b *Browser) do(t testing.TB, req *http.Request) *Page {
 	if err != nil {
 		t.Fatalf("%s %s: %v", req.Method, req.URL, err)
 	}
-	p := &Page{Status: resp.StatusCode, Path: resp.Request.URL.RequestURI(), Header: resp.Header, Source: string(source), root: root, browser: b}
+	p := &Page{Status: resp.StatusCode, Path: resp.Request.URL.RequestURI(), Header: resp.Header, Source: string(source), url: resp.Request.URL, root: root, browser: b}
 	if title := p.first(atom.H1); title != nil {
 		p.Title = text(title)
 	}
@@ -131,18 +132,25 @@ func (p *Page) Send(t testing.TB, action string, values map[string]string) *Page
 		}
 		given.Set(name, values[name])
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.browser.address(attribute(form, "action")), strings.NewReader(given.Encode()))
+	to, err := p.url.Parse(attribute(form, "action")) // the page may be another server's
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to.String(), strings.NewReader(given.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Origin", p.browser.server.URL)
+	req.Header.Set("Origin", p.url.Scheme+"://"+p.url.Host)
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
 	return p.browser.do(t, req)
 }
 
 // Has tells whether the page has a form with an action.
 func (p *Page) Has(action string) bool { return p.form(action) != nil }
+
+// At tells whether the page is one of a server.
+func (p *Page) At(server string) bool { return p.url.Scheme+"://"+p.url.Host == server }
 
 // Value is what a field of the page holds.
 func (p *Page) Value(field string) string {

@@ -1,0 +1,28 @@
+package route
+
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// Plain adds an operation that follows another standard than ours: it reads its request
+// and words its refusals by itself, asks no permission and is no row of the table. It is
+// described as the others are.
+func (r *Router) Plain(op huma.Operation, h http.HandlerFunc) {
+	op.Extensions = map[string]any{"x-guildhall": true}
+	op.Security = []map[string][]string{}
+	r.api.OpenAPI().AddOperation(&op)
+	r.api.Adapter().Handle(&op, func(hc huma.Context) {
+		RequestInfo(hc.Context()).Operation = op.OperationID
+		req, w := humago.Unwrap(hc)
+		h(w, req)
+	})
+}
+
+// SchemaOf is the schema of a type in the description.
+func SchemaOf[T any](r *Router, name string) *huma.Schema {
+	return r.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, name)
+}
