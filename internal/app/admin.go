@@ -36,6 +36,13 @@ const (
 	CommandOrganizationPlan     = "organization-plan"
 	CommandOrganizationRestrict = "organization-restrict"
 	CommandOrganizationPurge    = "organization-purge"
+
+	CommandSessionList = "session-list"
+	CommandSessionEnd  = "session-end"
+
+	CommandAnnounce         = "announce"
+	CommandAnnouncementList = "announcement-list"
+	CommandReport           = "report"
 )
 
 // Credentials name a person and a new password.
@@ -125,6 +132,16 @@ func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any,
 		return runWith(ctx, in, a.restrict)
 	case CommandOrganizationPurge:
 		return runWith(ctx, in, a.purgeNow)
+	case CommandSessionList:
+		return runWith(ctx, in, a.listSessions)
+	case CommandSessionEnd:
+		return runWith(ctx, in, a.endSessions)
+	case CommandAnnounce:
+		return runWith(ctx, in, a.announce)
+	case CommandAnnouncementList:
+		return runWith(ctx, in, a.listAnnouncements)
+	case CommandReport:
+		return runWith(ctx, in, a.report)
 	case CommandKeysRotate:
 		return runWith(ctx, in, a.rotateKeys)
 	}

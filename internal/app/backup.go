@@ -15,13 +15,14 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/mail"
+	"github.com/guildhall-dev/guildhall/internal/report"
 	"github.com/guildhall-dev/guildhall/internal/seal"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
 // sealedFields lists everything that is sealed, for who checks that all of it opens.
 // A feature that seals something adds its list; a verification finds what is missing.
-var sealedFields = []seal.Fields{authn.SealedKeys, mail.Sealed, sealedDemo}
+var sealedFields = []seal.Fields{authn.SealedKeys, mail.Sealed, report.Sealed, sealedDemo}
 
 func source(s config.Storage) backup.Source {
 	if s.Embedded() {

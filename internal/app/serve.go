@@ -53,6 +53,7 @@ func (a *App) Serve(ctx context.Context, out io.Writer, ready func(url string)) 
 	}
 	work.Go(func() { a.maintain(background) })
 	work.Go(func() { a.Backups.Serve(background) })
+	work.Go(func() { a.Reports.Serve(background) })
 	if control != nil {
 		work.Go(func() { a.serveControl(background, control) })
 	}
@@ -141,7 +142,7 @@ func (a *App) maintain(ctx context.Context) {
 // tidy removes what has outlived its time.
 func (a *App) tidy(ctx context.Context) error {
 	return store.Do(ctx, a.DB, authz.System("tidy"), func(tx *store.Tx) error {
-		if err := errors.Join(store.DropOldAnswers(tx), a.Accounts.DropExpired(tx), a.Devices.DropExpired(tx)); err != nil {
+		if err := errors.Join(store.DropOldAnswers(tx), a.Accounts.DropExpired(tx), a.Devices.DropExpired(tx), a.Reports.DropOld(tx)); err != nil {
 			return err
 		}
 		return object.PurgeDeleted(tx, tx.Now().Add(-a.Settings.DeletionGrace))

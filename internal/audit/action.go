@@ -47,6 +47,9 @@ const (
 	AccountLimit        Action = "account.limit"
 	MasterKeyRotate     Action = "master_key.rotate"
 	AccountSignOut      Action = "account.sign_out"
+	AnnouncementSend    Action = "announcement.send"
+	ReportUnsubscribe   Action = "report.unsubscribe"
+	ReportSubscribe     Action = "report.subscribe"
 	IdentityLink        Action = "account.identity_link"
 	IdentityUnlink      Action = "account.identity_unlink"
 	DeviceApprove       Action = "account.device_approve"
@@ -100,6 +103,9 @@ var wires = map[Action]Wire{
 	AccountLimit:        {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	MasterKeyRotate:     {"UPDATE", "ORGANIZATION", "", false},
 	AccountSignOut:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	AnnouncementSend:    {"CREATE", "ORGANIZATION", "", false},
+	ReportUnsubscribe:   {"UPDATE", "ORGANIZATION", "", false},
+	ReportSubscribe:     {"UPDATE", "ORGANIZATION", "", false},
 	IdentityLink:        {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	IdentityUnlink:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
 	DeviceApprove:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},

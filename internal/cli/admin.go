@@ -18,6 +18,9 @@ type adminCommands struct {
 	AccessToken  accessTokenCommand `cmd:"" help:"Print a short-lived access token of a person."`
 	Organization organizationAdmin  `cmd:"" help:"Organizations."`
 	Mail         mailCommands       `cmd:"" help:"Letters."`
+	Session      sessionAdmin       `cmd:"" help:"Where people are signed in."`
+	Announce     announceAdmin      `cmd:"" help:"Letters to the admin e-mails of organizations."`
+	Report       reportCommand      `cmd:"" help:"Print an organization's usage report of the last week or month, or send it now."`
 	Demo         demoCommands       `cmd:"" help:"The made-up organizations of serve --demo."`
 }
 

@@ -47,8 +47,13 @@ func (c one) show(o output, command string, in any) error {
 		if d.Restriction != nil {
 			restriction = *d.Restriction
 		}
+		var unsubscribed []string
+		for _, u := range d.Unsubscribed {
+			unsubscribed = append(unsubscribed, u.Address+" ("+u.Kind+")")
+		}
 		return table([][]string{
 			{"name", d.Name}, {"id", string(d.ID)}, {"plan", d.Plan}, {"owner", d.Owner}, {"admin e-mails", strings.Join(d.AdminEmails, ", ")},
+			{"unsubscribed", strings.Join(unsubscribed, ", ")},
 			{"members", fmt.Sprintf("%d, and %d invited", d.Members, d.Invitations)},
 			{"API tokens", fmt.Sprint(d.Tokens)}, {"projects", fmt.Sprint(d.Projects)}, {"events", fmt.Sprint(d.Events)},
 			{"restriction", restriction}, {"created", day(&d.CreatedAt)}, {"deleted", day(d.DeletedAt)},

@@ -18,7 +18,7 @@ import (
 type serveCommand struct {
 	config.Storage `embed:"" group:"Storage"`
 	config.Server  `embed:"" group:"Server"`
-	Demo           bool `help:"Fill an empty database with two made-up organizations and a year of their activity. Without --data it has a directory of its own, guildhall-demo."`
+	Demo           bool `group:"Server" help:"Fill an empty database with two made-up organizations and a year of their activity. Without --data it has a directory of its own, guildhall-demo."`
 }
 
 // Help is shown by guildhall serve --help.

@@ -83,7 +83,8 @@ func (s Storage) DatabaseFile() string { return filepath.Join(s.Data, "guildhall
 
 // Server is how the server behaves.
 type Server struct {
-	Mail `embed:""`
+	Mail         `embed:""`
+	UsageReports []string `group:"Mail" help:"Usage reports that go to the admin e-mails of every organization, with a link to unsubscribe, where mail is set up: weekly (Mondays), monthly (the 1st), both, or off." placeholder:"KINDS" default:"weekly,monthly"`
 
 	Listen                  string        `help:"Address to listen on; :8080 for all interfaces." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	PublicURL               string        `help:"Address under which clients reach the server, for links. Default: http:// (https:// with a TLS certificate) and the listen address." placeholder:"URL"`
@@ -126,7 +127,7 @@ func (s Storage) BackupDirectory(b Backup) string {
 func Defaults() Server {
 	return Server{
 		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour, SessionLife: 14 * 24 * time.Hour,
-		Registration:            "invited",
+		Registration: "invited", UsageReports: []string{"weekly", "monthly"},
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
 		BackupKeep: 7, Backup: Backup{BackupBeforeMigration: true},
 		OIDC: OIDC{CreateAccounts: true},
@@ -162,6 +163,9 @@ func (s Server) Check() error {
 	}
 	if s.InvitationLife < time.Minute {
 		wrong = append(wrong, errors.New("--invitation-life must be at least 1m"))
+	}
+	if _, err := s.Reports(); err != nil {
+		wrong = append(wrong, err)
 	}
 	if s.DrainTime < 0 {
 		wrong = append(wrong, errors.New("--drain-time cannot be negative"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -54,4 +55,21 @@ func (m Mail) Check() error {
 	_, server := m.Server()
 	_, from := m.From()
 	return errors.Join(server, from)
+}
+
+// Reports are the kinds of usage reports that are sent.
+func (s Server) Reports() ([]string, error) {
+	var kinds []string
+	for _, kind := range s.UsageReports {
+		kind = strings.TrimSpace(kind)
+		switch {
+		case kind == "off" && len(s.UsageReports) == 1:
+			return nil, nil
+		case kind != "weekly" && kind != "monthly":
+			return nil, fmt.Errorf("--usage-reports %q must be weekly, monthly, both with a comma between, or off alone", strings.Join(s.UsageReports, ","))
+		case !slices.Contains(kinds, kind):
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds, nil
 }

@@ -39,3 +39,31 @@ func TestMailCheck(t *testing.T) {
 		t.Errorf("the sender is %v (%v)", from, err)
 	}
 }
+
+func TestReports(t *testing.T) {
+	for name, c := range map[string]struct {
+		given []string
+		want  string // "wrong" where it is refused
+	}{
+		"by itself": {config.Defaults().UsageReports, "weekly monthly"},
+		"one":       {[]string{"monthly"}, "monthly"},
+		"spaces":    {[]string{" weekly", " monthly "}, "weekly monthly"},
+		"twice":     {[]string{"weekly", "weekly"}, "weekly"},
+		"off":       {[]string{"off"}, ""},
+		"none":      {nil, ""},
+		"off and":   {[]string{"weekly", "off"}, "wrong"},
+		"other":     {[]string{"daily"}, "wrong"},
+		"empty":     {[]string{""}, "wrong"},
+	} {
+		s := config.Defaults()
+		s.UsageReports = c.given
+		kinds, err := s.Reports()
+		got := strings.Join(kinds, " ")
+		if err != nil {
+			got = "wrong"
+		}
+		if got != c.want || (s.Check() == nil) != (err == nil) {
+			t.Errorf("%s: %q (%v), want %q", name, got, err, c.want)
+		}
+	}
+}

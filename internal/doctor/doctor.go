@@ -120,6 +120,7 @@ func (p *Patient) checks() []Check {
 		{"chain", p.checkChain},
 		{"public URL", p.checkPublicURL},
 		{"TLS", p.checkTLS},
+		{"mail", p.checkMail},
 	}
 }
 

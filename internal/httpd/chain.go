@@ -14,6 +14,7 @@ import (
 
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/report"
 	"github.com/guildhall-dev/guildhall/internal/route"
 )
 
@@ -83,6 +84,7 @@ func chain(next http.Handler, log *slog.Logger, m *metrics, edge Edge, secure bo
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route.WriteProblem(w, r, fault.New(fault.CrossOrigin, ""))
 	}))
+	sameOrigin.AddInsecureBypassPattern(report.UnsubscribePattern) // what may be done there is in its link
 	next = sameOrigin.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()

@@ -29,6 +29,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/oidc"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/project"
+	"github.com/guildhall-dev/guildhall/internal/report"
 	"github.com/guildhall-dev/guildhall/internal/role"
 	"github.com/guildhall-dev/guildhall/internal/route"
 	"github.com/guildhall-dev/guildhall/internal/store"
@@ -56,6 +57,7 @@ type Services struct {
 	Invitations   *invitation.Service
 	Identities    *oidc.Service
 	Devices       *device.Service
+	Reports       *report.Service
 	Access        *access.Service
 	Retention     activity.Retention
 	// Fit tells why this node should get no requests though its database answers;
@@ -89,6 +91,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	oidc.Pages(pages, s.Identities)
 	device.Pages(pages, s.Devices)
 	invitation.Pages(pages, s.Invitations)
+	report.Pages(pages, s.Reports)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)

@@ -16,10 +16,21 @@ type Letter struct {
 	Subject    string   `json:"subject"`
 	Heading    string   `json:"heading"`
 	Paragraphs []string `json:"paragraphs"`
+	// Figures are numbers with their names, one below the other.
+	Figures []Figure `json:"figures,omitempty"`
 	// Action is the one thing to do, as a button; nil where there is nothing.
 	Action *Action `json:"action,omitempty"`
 	// Notes are the small print.
 	Notes []string `json:"notes,omitempty"`
+	// Unsubscribe is where letters of this sort can be ended, written as Action's URL;
+	// empty where they cannot. A POST there ends them at once (RFC 8058).
+	Unsubscribe string `json:"unsubscribe,omitempty"`
+}
+
+// Figure is one line of a letter's numbers.
+type Figure struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Action is a link with words on it. The URL may be a path of this server ("/reset?…"),
@@ -42,6 +53,9 @@ func (l Letter) addressed(publicURL string) Letter {
 	if l.Action != nil && strings.HasPrefix(l.Action.URL, "/") {
 		l.Action = &Action{l.Action.Label, publicURL + l.Action.URL}
 	}
+	if strings.HasPrefix(l.Unsubscribe, "/") {
+		l.Unsubscribe = publicURL + l.Unsubscribe
+	}
 	return l
 }
 
@@ -61,11 +75,21 @@ func (l Letter) text(publicURL string) string {
 	for _, p := range l.Paragraphs {
 		parts = append(parts, wrap(p))
 	}
+	if len(l.Figures) > 0 {
+		lines := make([]string, len(l.Figures))
+		for i, f := range l.Figures {
+			lines[i] = wrap(f.Name + ": " + f.Value)
+		}
+		parts = append(parts, strings.Join(lines, "\n"))
+	}
 	if l.Action != nil {
 		parts = append(parts, wrap(l.Action.Label+":")+"\n"+l.Action.URL)
 	}
 	for _, n := range l.Notes {
 		parts = append(parts, wrap(n))
+	}
+	if l.Unsubscribe != "" {
+		parts = append(parts, "No more of these letters:\n"+l.Unsubscribe)
 	}
 	parts = append(parts, "-- \nGuildhall, "+publicURL)
 	return strings.Join(parts, "\n\n") + "\n"

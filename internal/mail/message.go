@@ -42,6 +42,12 @@ func compose(letter string, at clock.Time, from mail.Address, to string, l Lette
 	m.SetMessageIDWithValue(letter + "@" + domain(from.Address))
 	m.SetDateWithValue(at.Std())
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody's absence note answers it
+	if l.Unsubscribe != "" {
+		m.SetGenHeader("List-Unsubscribe", "<"+l.Unsubscribe+">")
+		if strings.HasPrefix(l.Unsubscribe, "https://") { // RFC 8058 wants no other
+			m.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+		}
+	}
 	m.SetBodyString(gomail.TypeTextPlain, l.text(publicURL))
 	m.AddAlternativeString(gomail.TypeTextHTML, html)
 	var b bytes.Buffer

@@ -104,3 +104,9 @@ func (o *Outbox) Send(tx *store.Tx, to string, l Letter) error {
 	}
 	return o.jobs.Enqueue(tx, sendJob, sendPayload{letter}, tx.Now())
 }
+
+// Preview is the text of a letter as it would be sent now.
+func (o *Outbox) Preview(l Letter) string {
+	publicURL := *o.publicURL.Load()
+	return l.addressed(publicURL).text(publicURL)
+}

@@ -117,12 +117,15 @@ func (r *relay) connect(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
 	conn, err := r.dial(ctx, "tcp", r.address)
-	if err != nil || !r.implicitTLS {
-		return conn, err
+	if err != nil {
+		return nil, &Trouble{Connecting, err}
+	}
+	if !r.implicitTLS {
+		return conn, nil
 	}
 	secure := tls.Client(conn, r.tls())
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, &Trouble{Encrypting, errors.Join(err, conn.Close())}
 	}
 	return secure, nil
 }
@@ -136,23 +139,23 @@ func (r *relay) tls() *tls.Config {
 func (r *relay) greet(conn net.Conn, m message) (*smtp.Client, error) {
 	client, err := smtp.NewClient(conn, r.host)
 	if err != nil {
-		return nil, fmt.Errorf("greeting: %w", err)
+		return nil, &Trouble{Greeting, err}
 	}
 	if err := client.Hello(domain(strings.Trim(m.from, "<>"))); err != nil {
-		return nil, err
+		return nil, &Trouble{Greeting, err}
 	}
 	if !r.implicitTLS && !r.loopback {
 		if offered, _ := client.Extension("STARTTLS"); offered {
 			if err := client.StartTLS(r.tls()); err != nil {
-				return nil, fmt.Errorf("STARTTLS: %w", err)
+				return nil, &Trouble{Encrypting, fmt.Errorf("STARTTLS: %w", err)}
 			}
 		} else if r.user != nil {
-			return nil, errors.New("it offers no STARTTLS, and the password is not sent in the clear: use an smtps:// address, or one without a password")
+			return nil, &Trouble{Encrypting, errors.New("it offers no STARTTLS, and the password is not sent in the clear: use an smtps:// address, or one without a password")}
 		}
 	}
 	if r.user != nil {
 		if err := r.signIn(client); err != nil {
-			return nil, fmt.Errorf("sign in: %w", err)
+			return nil, &Trouble{SigningIn, err}
 		}
 	}
 	client.SkipSMTPUTF8(!m.international)

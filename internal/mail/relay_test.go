@@ -105,7 +105,7 @@ func TestInjection(t *testing.T) {
 		"Hi\x00there", "\xff\xfe", "=?utf-8?q?=0D=0ABcc:_eve@evil.example?=", ".\r\n.\r\nQUIT", strings.Repeat("Überraschung ", 60), "日本語の件名 🎉", "مرحبا", "e\u0301", "<b>bold</b> & \"quoted\"",
 		strings.Repeat("x", 2000),
 	} {
-		l := Letter{Subject: words, Heading: words, Paragraphs: []string{words}, Action: &Action{Label: words, URL: "https://x.example/a?b=c&d=e"}, Notes: []string{words}}
+		l := Letter{Subject: words, Heading: words, Paragraphs: []string{words}, Action: &Action{Label: words, URL: "https://x.example/a?b=c&d=e"}, Notes: []string{words}, Figures: []Figure{{words, words}}}
 		if _, err := r.send(t.Context(), written(t, "jane@example.com", l), yes); err != nil {
 			t.Errorf("%q: %v", words, err)
 			continue

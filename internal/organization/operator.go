@@ -34,6 +34,14 @@ type Detail struct {
 	Tokens      int64    `json:"api_tokens"`
 	Projects    int64    `json:"projects"`
 	Events      int64    `json:"events"`
+	// Unsubscribed are those who do not want the usage reports any more.
+	Unsubscribed []Unsubscribed `json:"unsubscribed"`
+}
+
+// Unsubscribed is an address that does not want the reports of a kind: weekly or monthly.
+type Unsubscribed struct {
+	Address string `json:"address"`
+	Kind    string `json:"kind"`
 }
 
 // ListAll gives the organizations of the server in the order of their names, behind the
@@ -82,7 +90,8 @@ func (s *Service) Show(ctx context.Context, pass authz.Pass, which string) (d De
 			return err
 		}
 		d.AdminEmails = o.Profile.AdminEmails
-		return nil
+		d.Unsubscribed, err = unsubscribedOf(q, o.ID)
+		return err
 	})
 }
 

@@ -42,3 +42,26 @@ func detailOf(q store.Querier, organization id.Organization) (Detail, error) {
 	}
 	return d, err
 }
+
+const contacts = `SELECT ` + columns + `, a.communication_email, a.disabled_at` + withOwner + `JOIN account a ON a.id = owner.user_id `
+
+func scanContact(s store.Scan) (c contact, err error) {
+	var disabled clock.Time
+	c.Organization, err = scan(s, &c.owner, &disabled)
+	c.disabled = disabled != 0
+	return c, err
+}
+
+func contactsAfter(q store.Querier, after id.Organization, limit int) ([]contact, error) {
+	return store.All(q, contacts+`WHERE o.id > $1 AND o.deleted_at = 0 ORDER BY o.id LIMIT $2`, scanContact, after, limit)
+}
+
+func contactOf(q store.Querier, organization id.Organization) (contact, error) {
+	return store.One(q, contacts+`WHERE o.id = $1`, scanContact, organization)
+}
+
+// unsubscribedOf lists who does not want an organization's usage reports any more.
+func unsubscribedOf(q store.Querier, organization id.Organization) ([]Unsubscribed, error) {
+	return store.All(q, `SELECT address, period_kind FROM report_subscription WHERE organization_id = $1 AND ended_at <> 0 ORDER BY address_key, period_kind`,
+		func(s store.Scan) (u Unsubscribed, err error) { return u, s(&u.Address, &u.Kind) }, organization)
+}
