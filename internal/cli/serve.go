@@ -36,6 +36,7 @@ func (c serveCommand) Run(o output) (err error) {
 		if c.Storage, err = c.Storage.ForDemo(); err != nil {
 			return err
 		}
+		c.Server.UsageReports = []string{"off"} // nobody has the made-up addresses
 		if err := demo.Prepare(ctx, c.Storage, c.Server, log, o.out); err != nil {
 			return err
 		}
