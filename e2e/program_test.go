@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait for the program; a test that needs it has failed.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // place is where a Guildhall keeps its data, and how a command is told.
 type place struct {

@@ -143,9 +143,6 @@ func (s Server) Check() error {
 			wrong = append(wrong, fmt.Errorf("--public-url %q must look like https://guildhall.example.com", s.PublicURL))
 		}
 	}
-	if s.TLS() && strings.HasPrefix(strings.ToLower(s.PublicURL), "http://") {
-		wrong = append(wrong, fmt.Errorf("--public-url %s must begin with https:// where --tls-cert is given: cookies would travel without protection otherwise", s.PublicURL))
-	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		wrong = append(wrong, errors.New("--tls-cert and --tls-key go together: one of them is missing"))
 	}

@@ -136,7 +136,6 @@ func TestCheck(t *testing.T) {
 		"a time in the past": {func(s *config.Server) { s.ShutdownTimeout = -1 }, "--shutdown-timeout"},
 		"a pair":             {func(s *config.Server) { s.TLSCert, s.TLSKey = "c", "k" }, ""},
 		"only a certificate": {func(s *config.Server) { s.TLSCert = "c" }, "--tls-key"},
-		"TLS over http":      {func(s *config.Server) { s.TLSCert, s.TLSKey, s.PublicURL = "c", "k", "http://guildhall.example.com" }, "--public-url"},
 		"only a key":         {func(s *config.Server) { s.TLSKey = "k" }, "--tls-cert"},
 		"proxies":            {func(s *config.Server) { s.TrustedProxies = []string{"10.0.0.0/8", "::1", " 192.0.2.1"} }, ""},
 		"a proxy by name":    {func(s *config.Server) { s.TrustedProxies = []string{"proxy.example.com"} }, "--trusted-proxies"},

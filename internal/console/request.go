@@ -23,6 +23,8 @@ type Pages struct {
 	router *route.Router
 	// PublicURL stands in links and in the commands that pages show.
 	PublicURL string
+	// TLS says that this server does TLS itself, whatever its public URL says.
+	TLS bool
 	// Notice is what stands above every page; nil or empty for nothing.
 	Notice func(ctx context.Context) string
 }
@@ -141,7 +143,7 @@ const (
 	securePrefix  = "__Host-guildhall_"
 )
 
-func (p *Pages) secure() bool { return strings.HasPrefix(p.PublicURL, "https://") }
+func (p *Pages) secure() bool { return p.TLS || strings.HasPrefix(p.PublicURL, "https://") }
 
 func (p *Pages) cookieName(name string) string {
 	if p.secure() {

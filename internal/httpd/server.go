@@ -86,7 +86,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL)
 	pages := console.NewPages(mux, server.router, publicURL)
-	pages.Notice = s.Notice
+	pages.Notice, pages.TLS = s.Notice, edge.TLS
 	account.Pages(pages, s.Accounts)
 	oidc.Pages(pages, s.Identities)
 	device.Pages(pages, s.Devices)

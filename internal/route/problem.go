@@ -89,6 +89,7 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 // init makes the binding library speak our vocabulary: its own faults (a missing
 // field, a wrong type, an unknown media type) become ours.
 func init() {
+	huma.DefaultArrayNullable = false
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		return NewProblem(context.Background(), "", bindingFault(status, message, errs))
 	}

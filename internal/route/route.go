@@ -77,7 +77,6 @@ type Deps struct {
 
 // New makes a router whose operations are served by mux.
 func New(mux humago.Mux, doc *huma.OpenAPI, d Deps) *Router {
-	huma.DefaultArrayNullable = false
 	config := huma.Config{
 		OpenAPI:       doc,
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},
