@@ -25,6 +25,7 @@ type invited struct {
 	organization id.Organization
 	invitation   string
 	person       person
+	inviter      id.User // the owner: who may not invite gives nothing
 }
 
 // others are the requests of everyday life beside those that are compared.
@@ -69,12 +70,13 @@ func (s *server) invite(tb testing.TB, n int) {
 	now := clock.At(time.Now())
 	for i := range n {
 		who, round := i%len(s.people), i/len(s.people)
-		s.invited = append(s.invited, invited{s.many[(who+round)%len(s.many)].id, uuid.NewString(), s.people[who]})
+		into := s.many[(who+round)%len(s.many)]
+		s.invited = append(s.invited, invited{into.id, uuid.NewString(), s.people[who], into.owner.id})
 	}
 	columns := []string{"id", "organization_id", "email", "email_key", "role", "inviter_id", "created_at", "updated_at", "expires_at"}
 	s.bulk(tb, "invitation", columns, n, func(i int) []any {
 		w := s.invited[i]
-		return []any{w.invitation, string(w.organization), w.person.email, w.person.email, "VIEWER", string(s.hot.owner.id), int64(now), int64(now), int64(now.Add(24 * time.Hour))}
+		return []any{w.invitation, string(w.organization), w.person.email, w.person.email, "VIEWER", string(w.inviter), int64(now), int64(now), int64(now.Add(24 * time.Hour))}
 	})
 }
 
