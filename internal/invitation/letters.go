@@ -1,13 +1,8 @@
 package invitation
 
 import (
-	"time"
-
 	"fmt"
 
-	"github.com/guildhall-dev/guildhall/internal/authn"
-	"github.com/guildhall-dev/guildhall/internal/authz"
-	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/mail"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
@@ -37,26 +32,4 @@ func (s *Service) tell(tx *store.Tx, i Invitation) error {
 		Action: &mail.Action{Label: "Look at the invitation", URL: i.path()},
 		Notes:  []string{"If you do not know who wrote this, do nothing: nobody is added without accepting."},
 	})
-}
-
-// letters slow down who would use invitations to fill a stranger's mailbox.
-type letters struct {
-	address      *authn.Limiter // to one address, whoever asks
-	organization *authn.Limiter // in the name of one organization
-}
-
-func newLetters(c clock.Clock) letters {
-	return letters{authn.NewLimiter(c, 5, 5*time.Minute), authn.NewLimiter(c, 500, 10*time.Second)}
-}
-
-// mayWrite takes a letter's place for an address. Where no mail is sent, there is
-// nothing to slow down.
-func (s *Service) mayWrite(pass authz.Pass, email string) error {
-	if !s.outbox.Enabled() || len(email) > authn.MaxEmail { // which is refused anyway
-		return nil
-	}
-	if err := s.letters.address.Try(authn.Key(email)); err != nil {
-		return err
-	}
-	return s.letters.organization.Try(string(pass.Organization()))
 }
