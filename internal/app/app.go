@@ -222,7 +222,7 @@ func (a *App) build(o Options) {
 		MaxPerUser: a.Settings.MaxOrganizationsPerUser, SupportEmail: a.Settings.SupportEmail, Grace: a.Settings.DeletionGrace,
 	})
 	a.Roles = role.NewService(a.DB)
-	a.Invitations = invitation.NewService(a.DB, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
+	a.Invitations = invitation.NewService(a.DB, o.Clock, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
 	a.identities(o.Clock)
 	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts, a.Mail)
 	a.Accounts.Connect(account.Neighbours{

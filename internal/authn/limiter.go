@@ -35,21 +35,48 @@ func NewLimiter(c clock.Clock, burst int, every time.Duration) *Limiter {
 func (l *Limiter) Try(key string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	bucket, now := l.bucket(key), l.clock.Now()
+	if err := l.wait(bucket, now); err != nil {
+		return err
+	}
+	bucket.AllowN(now, 1)
+	return nil
+}
+
+// Check is Try that takes nothing: for what counts only once it has happened, by Take.
+func (l *Limiter) Check(key string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.wait(l.bucket(key), l.clock.Now())
+}
+
+// Take counts what has happened.
+func (l *Limiter) Take(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bucket(key).AllowN(l.clock.Now(), 1)
+}
+
+func (l *Limiter) bucket(key string) *rate.Limiter {
 	bucket, ok := l.keys.Get(key)
 	if !ok {
 		bucket = rate.NewLimiter(rate.Every(l.every), l.burst)
 		l.keys.Add(key, bucket)
 	}
-	now := l.clock.Now()
+	return bucket
+}
+
+func (*Limiter) wait(bucket *rate.Limiter, now time.Time) error {
 	r := bucket.ReserveN(now, 1)
-	if wait := r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
-		seconds := int(math.Ceil(wait.Seconds()))
-		e := fault.New(fault.TooManyRequests, "Too many attempts; wait %s and try again.", time.Duration(seconds)*time.Second)
-		e.RetryAfter = seconds
-		return e
+	wait := r.DelayFrom(now)
+	r.CancelAt(now)
+	if wait <= 0 {
+		return nil
 	}
-	return nil
+	seconds := int(math.Ceil(wait.Seconds()))
+	e := fault.New(fault.TooManyRequests, "Too many attempts; wait %s and try again.", time.Duration(seconds)*time.Second)
+	e.RetryAfter = seconds
+	return e
 }
 
 // Forget gives key all its tries back, after a success.

@@ -101,7 +101,7 @@ func Register(r *route.Router, s *Service, publicURL string) {
 		ID: "postInviteMember", Method: http.MethodPost, Path: path, Tag: tag, Summary: "Invite someone in the organization",
 		Description: "The link in the answer lets the person with this address in, for 7 days (a setting). Members and pending invitations take the plan's seats.",
 		Permission:  authz.MemberInvite, Scope: route.InOrganization, Status: http.StatusCreated,
-		Refusals: append(again, fault.AlreadyInvited, fault.CannotGrant, fault.LimitReached),
+		Refusals: append(again, fault.AlreadyInvited, fault.CannotGrant, fault.LimitReached, fault.TooManyRequests),
 	}, h.create)
 	route.Register(r, route.Operation{
 		ID: "inviteMembers", Method: http.MethodPost, Path: "/organization/{organizationId}/inviteMembers", Tag: tag, Own: true,
@@ -125,7 +125,7 @@ func Register(r *route.Router, s *Service, publicURL string) {
 	route.Register(r, route.Operation{
 		ID: "resendInviteMember", Method: http.MethodPost, Path: one + "/resend", Tag: tag, Own: true, Summary: "Renew an invitation",
 		Description: "The same id and link, a new life; the caller is the inviter from then on.", Permission: authz.MemberInvite, Scope: route.InOrganization,
-		Refusals: append(again, fault.CannotGrant, fault.LimitReached),
+		Refusals: append(again, fault.CannotGrant, fault.LimitReached, fault.TooManyRequests),
 	}, h.resend)
 	route.Register(r, route.Operation{
 		ID: "declineInviteMember", Method: http.MethodPost, Path: one + "/decline", Tag: tag, Own: true, Summary: "Decline an invitation",

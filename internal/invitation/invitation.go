@@ -63,12 +63,13 @@ type Service struct {
 	organizations Organizations
 	members       Members
 	outbox        Outbox
+	letters       *authn.Limiter // letters that one organization has sent to one address
 	life          time.Duration
 }
 
 // NewService makes the service; an invitation lasts for the given time.
-func NewService(db *store.DB, organizations Organizations, members Members, outbox Outbox, life time.Duration) *Service {
-	return &Service{db, organizations, members, outbox, life}
+func NewService(db *store.DB, c clock.Clock, organizations Organizations, members Members, outbox Outbox, life time.Duration) *Service {
+	return &Service{db, organizations, members, outbox, authn.NewLimiter(c, lettersAtOnce, lettersEvery), life}
 }
 
 // Outcome is what became of one of many addresses: an invitation, or a refusal.
@@ -154,6 +155,9 @@ func (s *Service) create(tx *store.Tx, pass authz.Pass, email string, role *auth
 		return Invitation{}, fault.New(fault.AlreadyInvited, "User already invited")
 	}
 	if err := s.checkSeats(tx, pass.Organization(), 1, true); err != nil {
+		return Invitation{}, err
+	}
+	if err := s.mayTell(pass.Organization(), email); err != nil {
 		return Invitation{}, err
 	}
 	i := Invitation{
@@ -260,6 +264,9 @@ func (s *Service) Resend(ctx context.Context, pass authz.Pass, invitation string
 			}
 		}
 		if _, err := grantable(tx, pass, authz.RoleID(pass.Organization(), i.Role)); err != nil {
+			return i, err
+		}
+		if err := s.mayTell(i.Organization, i.Email); err != nil {
 			return i, err
 		}
 		before := i.brief()

@@ -2,7 +2,10 @@ package invitation
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/mail"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
@@ -13,11 +16,31 @@ type Outbox interface {
 	Send(tx *store.Tx, to string, l mail.Letter) error
 }
 
+// An invited person has not asked for letters: an organization that invites, revokes
+// and invites again, or sends again and again, is slowed down for their address.
+const (
+	lettersAtOnce = 20
+	lettersEvery  = 10 * time.Minute
+)
+
+// mayTell refuses one more letter to an address; before anything is changed.
+func (s *Service) mayTell(organization id.Organization, email string) error {
+	if !s.outbox.Enabled() {
+		return nil
+	}
+	return s.letters.Check(lettersKey(organization, email))
+}
+
+func lettersKey(organization id.Organization, email string) string {
+	return string(organization) + "|" + authn.Key(email)
+}
+
 // tell sends the invitation to the invited address.
 func (s *Service) tell(tx *store.Tx, i Invitation) error {
 	if !s.outbox.Enabled() {
 		return nil
 	}
+	tx.AfterCommit(func() { s.letters.Take(lettersKey(i.Organization, i.Email)) })
 	name, _, _, _, err := s.organizations.Invite(tx, i.Organization)
 	if err != nil {
 		return err
