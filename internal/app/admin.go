@@ -91,69 +91,55 @@ type RestoreAnswer struct {
 // operator is the pass of the operator's commands.
 func operator() authz.Pass { return authz.System("operator") }
 
-// Run does a command of the operator.
-func (a *App) Run(ctx context.Context, command string, in json.RawMessage) (any, error) {
-	switch command {
-	case CommandBootstrap:
-		return runWith(ctx, in, a.bootstrap)
-	case CommandUserCreate:
-		return runWith(ctx, in, a.createUser)
-	case CommandAccessToken:
-		return runWith(ctx, in, a.accessToken)
-	case CommandOrganizationRestore:
-		return runWith(ctx, in, a.restore)
-	case CommandUserResetPassword:
-		return runWith(ctx, in, a.resetPassword)
-	case CommandUserChangeEmail:
-		return runWith(ctx, in, a.changeEmail)
-	case CommandMailTest:
-		return runWith(ctx, in, a.testMail)
-	case CommandUserList:
-		return runWith(ctx, in, a.listUsers)
-	case CommandUserShow:
-		return runWith(ctx, in, a.showUser)
-	case CommandUserDisable:
-		return runWith(ctx, in, a.disableUser)
-	case CommandUserEnable:
-		return runWith(ctx, in, a.enableUser)
-	case CommandUserLimit:
-		return runWith(ctx, in, a.limitUser)
-	case CommandUserDelete:
-		return runWith(ctx, in, a.deleteUser)
-	case CommandDemoRemove:
-		return runWith(ctx, in, a.removeDemo)
-	case CommandOrganizationList:
-		return runWith(ctx, in, a.listOrganizations)
-	case CommandOrganizationShow:
-		return runWith(ctx, in, a.showOrganization)
-	case CommandOrganizationPlan:
-		return runWith(ctx, in, a.setPlan)
-	case CommandOrganizationRestrict:
-		return runWith(ctx, in, a.restrict)
-	case CommandOrganizationPurge:
-		return runWith(ctx, in, a.purgeNow)
-	case CommandSessionList:
-		return runWith(ctx, in, a.listSessions)
-	case CommandSessionEnd:
-		return runWith(ctx, in, a.endSessions)
-	case CommandAnnounce:
-		return runWith(ctx, in, a.announce)
-	case CommandAnnouncementList:
-		return runWith(ctx, in, a.listAnnouncements)
-	case CommandReport:
-		return runWith(ctx, in, a.report)
-	case CommandKeysRotate:
-		return runWith(ctx, in, a.rotateKeys)
-	}
-	return nil, fault.New(fault.NotFound, "The running server does not know the command %q; is it an older version?", command)
+// command does one command of the operator for what came over the socket.
+type command func(a *App, ctx context.Context, in json.RawMessage) (any, error)
+
+// commands is every command there is.
+var commands = map[string]command{
+	CommandBootstrap:            run((*App).bootstrap),
+	CommandUserCreate:           run((*App).createUser),
+	CommandAccessToken:          run((*App).accessToken),
+	CommandOrganizationRestore:  run((*App).restore),
+	CommandUserResetPassword:    run((*App).resetPassword),
+	CommandUserChangeEmail:      run((*App).changeEmail),
+	CommandMailTest:             run((*App).testMail),
+	CommandUserList:             run((*App).listUsers),
+	CommandUserShow:             run((*App).showUser),
+	CommandUserDisable:          run((*App).disableUser),
+	CommandUserEnable:           run((*App).enableUser),
+	CommandUserLimit:            run((*App).limitUser),
+	CommandUserDelete:           run((*App).deleteUser),
+	CommandDemoRemove:           run((*App).removeDemo),
+	CommandOrganizationList:     run((*App).listOrganizations),
+	CommandOrganizationShow:     run((*App).showOrganization),
+	CommandOrganizationPlan:     run((*App).setPlan),
+	CommandOrganizationRestrict: run((*App).restrict),
+	CommandOrganizationPurge:    run((*App).purgeNow),
+	CommandSessionList:          run((*App).listSessions),
+	CommandSessionEnd:           run((*App).endSessions),
+	CommandAnnounce:             run((*App).announce),
+	CommandAnnouncementList:     run((*App).listAnnouncements),
+	CommandReport:               run((*App).report),
+	CommandKeysRotate:           run((*App).rotateKeys),
 }
 
-func runWith[I, O any](ctx context.Context, text json.RawMessage, do func(context.Context, I) (O, error)) (any, error) {
-	var in I
-	if err := json.Unmarshal(text, &in); err != nil {
-		return nil, fault.New(fault.Malformed, "").Because(err)
+// Run does a command of the operator.
+func (a *App) Run(ctx context.Context, name string, in json.RawMessage) (any, error) {
+	do, ok := commands[name]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "The running server does not know the command %q; is it an older version?", name)
 	}
-	return do(ctx, in)
+	return do(a, ctx, in)
+}
+
+func run[I, O any](do func(*App, context.Context, I) (O, error)) command {
+	return func(a *App, ctx context.Context, text json.RawMessage) (any, error) {
+		var in I
+		if err := json.Unmarshal(text, &in); err != nil {
+			return nil, fault.New(fault.Malformed, "").Because(err)
+		}
+		return do(a, ctx, in)
+	}
 }
 
 // bootstrap makes a verified person, their organization and an ADMIN token in one
