@@ -40,13 +40,19 @@ type Event struct {
 	Payload
 }
 
-// conditions are shared by every query over events; args gives their values in order.
-const conditions = ` organization_id = $1 AND at >= $2 AND at <= $3
-	AND ($4 = '' OR event_type = $4) AND ($5 = '' OR target_type = $5) AND ($6 = '' OR target_id = $6)
+// conditions are shared by every query over events, beside a period; args gives their
+// values in order.
+const conditions = ` organization_id = $1 AND ($4 = '' OR event_type = $4) AND ($5 = '' OR target_type = $5) AND ($6 = '' OR target_id = $6)
 	AND ($7 = '' OR sub_target_type = $7) AND ($8 = '' OR triggered_by = $8) AND ($9 = '' OR origin = $9)
 	AND ($10 = '' OR project_id = $10) AND ($11 = '' OR environment_id = $11) AND ($12 = 0 OR project_id <> '')
 	AND ($13 = '' OR EXISTS (SELECT 1 FROM role_grant g WHERE g.role_id = $13 AND g.target_id = event.project_id))
 	AND ($14 = '' OR EXISTS (SELECT 1 FROM role_grant g WHERE g.role_id = $14 AND g.target_id = event.project_id)) AND payload IS NOT NULL `
+
+const (
+	period = ` at >= $2 AND at <= $3 AND`
+	// periodOnly is the period where positions bound it already, and hides its index.
+	periodOnly = ` at + 0 >= $2 AND at + 0 <= $3 AND`
+)
 
 func (f Filter) args(more ...any) []any {
 	to := f.To
@@ -125,24 +131,25 @@ func List(q store.Querier, f Filter, size int, olderThan, newerThan string) (Pag
 
 // query reads a page between two positions ($15, $16). The filter that chooses fewest
 // says which index is read: compared together with its columns, the position has the
-// order of that index, and neither database has to guess.
+// order of that index, and SQLite does not have to guess. PostgreSQL also wants to see
+// them equal, behind a cast that hides it from SQLite, which would read another index.
 func (f Filter) query(ascending bool) string {
-	with, values, also := "", "", ""
+	with, values, equal := "", "", ""
 	switch {
 	case f.TargetType != "" && f.TargetID != "":
-		with, values = "target_type, target_id, ", "$5, $6, "
+		with, values, equal = "target_type, target_id, ", "$5, $6, ", "CAST(target_type AS TEXT) = $5 AND CAST(target_id AS TEXT) = $6 AND "
 	case f.Project != "":
-		with, values, also = "project_id, ", "$10, ", " AND project_id <> ''"
+		with, values, equal = "project_id, ", "$10, ", "project_id <> '' AND CAST(project_id AS TEXT) = $10 AND "
 	case f.TriggeredBy != "":
-		with, values = "triggered_by, ", "$8, "
+		with, values, equal = "triggered_by, ", "$8, ", "CAST(triggered_by AS TEXT) = $8 AND "
 	}
-	order := " DESC"
-	if ascending {
-		order = " ASC"
+	order := with + "seq"
+	if !ascending {
+		order = strings.ReplaceAll(order, ",", " DESC,") + " DESC"
 	}
 	place := "(" + with + "seq)"
-	return `SELECT seq, action, payload FROM event WHERE` + conditions + also + ` AND ` + place + ` < (` + values + `$15) AND ` + place + ` > (` + values + `$16)
-		ORDER BY ` + strings.ReplaceAll(with, ",", order+",") + `seq` + order + ` LIMIT $17`
+	return `SELECT seq, action, payload FROM event WHERE ` + equal + place + ` < (` + values + `$15) AND ` + place + ` > (` + values + `$16) AND` +
+		periodOnly + conditions + `ORDER BY ` + order + ` LIMIT $17`
 }
 
 // slack is how far the times of a stream may go back from one event to a later one:
@@ -224,11 +231,11 @@ const maxFacets = 1000
 // facets: each thing once, under the name that its newest event gives it.
 var facets = map[Level]string{
 	TargetLevel: `SELECT target_id, target_name FROM event WHERE organization_id = $1 AND seq IN (SELECT MAX(seq) FROM event WHERE` +
-		conditions + `AND target_id <> '' GROUP BY target_id) ORDER BY target_name, target_id LIMIT $15`,
+		period + conditions + `AND target_id <> '' GROUP BY target_id) ORDER BY target_name, target_id LIMIT $15`,
 	ProjectLevel: `SELECT project_id, project_name FROM event WHERE organization_id = $1 AND seq IN (SELECT MAX(seq) FROM event WHERE` +
-		conditions + `AND project_id <> '' GROUP BY project_id) ORDER BY project_name, project_id LIMIT $15`,
+		period + conditions + `AND project_id <> '' GROUP BY project_id) ORDER BY project_name, project_id LIMIT $15`,
 	EnvironmentLevel: `SELECT environment_id, environment_name FROM event WHERE organization_id = $1 AND seq IN (SELECT MAX(seq) FROM event WHERE` +
-		conditions + `AND environment_id <> '' GROUP BY environment_id) ORDER BY environment_name, environment_id LIMIT $15`,
+		period + conditions + `AND environment_id <> '' GROUP BY environment_id) ORDER BY environment_name, environment_id LIMIT $15`,
 }
 
 // Facets lists the things that a stream's events are about.
