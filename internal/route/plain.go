@@ -6,6 +6,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/guildhall-dev/guildhall/internal/fault"
 )
 
 // Plain adds an operation that follows another standard than ours: it reads its request
@@ -18,6 +20,13 @@ func (r *Router) Plain(op huma.Operation, h http.HandlerFunc) {
 	r.api.Adapter().Handle(&op, func(hc huma.Context) {
 		RequestInfo(hc.Context()).Operation = op.OperationID
 		req, w := humago.Unwrap(hc)
+		if dry, err := wantsDryRun(hc); err != nil || dry {
+			if err == nil {
+				err = fault.New(fault.NoDryRun, "")
+			}
+			r.refuse(hc, err)
+			return
+		}
 		h(w, req)
 	})
 }
