@@ -23,7 +23,7 @@ import (
 type DryRun struct {
 	DryRun bool            `json:"dry_run" doc:"Always true: nothing was changed."`
 	Status int             `json:"status" doc:"The HTTP status that the write would have answered." example:"201"`
-	Answer json.RawMessage `json:"answer" doc:"The body that the write would have answered; null where it has none. Ids that it would make and times are others when it is done, and what is handed out once is masked."`
+	Answer json.RawMessage `json:"answer,omitempty" doc:"The body that the write would have answered; left out where it has none. Ids that it would make and times are others when it is done, and what is handed out once is masked."`
 	Foresight
 }
 
@@ -200,9 +200,6 @@ func (r *Router) foreseen(hc huma.Context, actor authn.Actor, next func(ctx cont
 		return
 	}
 	answer := DryRun{DryRun: true, Status: held.status, Answer: bytes.TrimSpace(held.body.Bytes()), Foresight: foresight}
-	if len(answer.Answer) == 0 {
-		answer.Answer = json.RawMessage("null")
-	}
 	if replayed := held.header.Get("Idempotency-Replayed"); replayed != "" {
 		hc.SetHeader("Idempotency-Replayed", replayed)
 	}

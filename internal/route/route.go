@@ -188,6 +188,9 @@ func (op Operation) statuses() map[int][]string {
 	if op.Method == http.MethodPost || op.Method == http.MethodPut {
 		codes = append(codes, fault.TooLarge, fault.UnsupportedMedia)
 	}
+	if op.NoDryRun != "" {
+		codes = append(codes, fault.NoDryRun)
+	}
 	all := map[int][]string{}
 	for _, code := range append(codes, op.Refusals...) {
 		e := fault.Lookup(code)
