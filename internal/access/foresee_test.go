@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/guildhall-dev/guildhall/internal/access"
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/id"
@@ -252,7 +254,7 @@ func (g *realm) step(t *testing.T, was held, by *apptest.Caller, method, path st
 // TestForeseenAccess: whatever is changed, those gain and lose access of whom it was
 // said, and nobody else. FORESEE_STEPS makes it longer.
 func TestForeseenAccess(t *testing.T) {
-	steps, _ := strconv.Atoi(cmp.Or(os.Getenv("FORESEE_STEPS"), "30"))
+	steps, _ := strconv.Atoi(cmp.Or(os.Getenv("FORESEE_STEPS"), "15"))
 	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
 		g := newRealm(t, s, 7)
 		was := g.access(t)
@@ -293,5 +295,70 @@ func TestForeseenAccess(t *testing.T) {
 			t.Errorf("the end of the organization with %d members: %+v", members, dry)
 		}
 		s.Verify(t)
+	})
+}
+
+// TestForesightNames: what refers to a thing is told, to whom they may be told.
+func TestForesightNames(t *testing.T) {
+	apptest.Each(t, func(t *testing.T, s *apptest.Server) {
+		jane := s.Person(t, "jane@example.com")
+		acme := jane.Organization(t, "Acme")
+		org := "/organization/" + string(acme)
+		bob := s.Member(t, acme, "bob@example.com", authz.DevOps)
+		for _, name := range []string{"ci", "cd"} {
+			bob.Token(t, acme, name, authz.Viewer)
+		}
+		role := jane.Post(t, org+"/customRole", map[string]any{"name": "shopkeeper"}).Must(t, 201).Text("id")
+		jane.Post(t, org+"/inviteMember", map[string]any{"email": "eve@example.com", "role_id": role}).Must(t, 201)
+		jane.Token(t, acme, "shop", authz.RoleName(role))
+		told := func(dry route.DryRun) string {
+			lines := []string{fmt.Sprint(dry.References.Total)}
+			for _, r := range dry.References.Results {
+				lines = append(lines, r.Type+" "+r.Relation+" "+r.Name)
+			}
+			for _, a := range dry.Access.Losses {
+				lines = append(lines, fmt.Sprintf("%s loses %t", a.ActorName, a.Everything))
+			}
+			return strings.Join(lines, ", ") + fmt.Sprint(" ", dry.Access.PeopleOut, dry.Access.TokensStopped)
+		}
+		ask := func(by *apptest.Caller, method, path string, body any) string {
+			var dry route.DryRun
+			if err := json.Unmarshal(by.Do(t, method, path+"?dry_run=true", body).Must(t, 200).Body, &dry); err != nil {
+				t.Fatal(err)
+			}
+			return told(dry)
+		}
+		edit := map[string]any{"name": "keeper", "cluster_permissions": []any{}, "project_permissions": []any{}}
+		if got := ask(jane, "PUT", org+"/customRole/"+role, edit); got != "2, api_token holds shop, invitation holds eve@example.com 0 0" {
+			t.Errorf("a role that is changed: %s", got)
+		}
+		gone := map[string]any{"user_id": bob.ID}
+		const bobs = "2, api_token made_by cd, api_token made_by ci, bob@example.com loses true, cd loses true, ci loses true 1 2"
+		if got := ask(jane, "DELETE", org+"/member", gone); got != bobs {
+			t.Errorf("a member who is removed: %s", got)
+		}
+		// As a DEVELOPER he could not list tokens; his own he is told of.
+		jane.Put(t, org+"/member", map[string]any{"user_id": bob.ID, "role_id": authz.RoleID(acme, authz.Developer)}).Must(t, 200)
+		if got := ask(bob, "DELETE", org+"/member", gone); got != bobs {
+			t.Errorf("a member who leaves: %s", got)
+		}
+		if got := ask(jane, "DELETE", org, nil); !strings.Contains(got, "role in shopkeeper") || !strings.HasSuffix(got, "2 3") {
+			t.Errorf("an organization that is deleted: %s", got)
+		}
+
+		// Pages ask without HTTP.
+		actor, err := s.Authenticator.Authenticate(t.Context(), "Bearer "+jane.Credential)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass, err := s.Authorizer.Require(t.Context(), actor, authz.OrganizationDelete, authz.Scope{Organization: acme, Kind: authz.KindOrganization})
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest := s.Digest(t)
+		foresight, err := access.NewService(s.DB, nil).Foresee(t.Context(), pass.Actor(), func(ctx context.Context) error { return s.Organizations.Delete(ctx, pass) })
+		if err != nil || foresight.Access.PeopleOut != 2 || foresight.Access.TokensStopped != 3 || s.Digest(t) != digest {
+			t.Errorf("a page foresees %+v, %v", foresight, err)
+		}
 	})
 }
