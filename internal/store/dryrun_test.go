@@ -82,12 +82,12 @@ func TestDryRefusals(t *testing.T) {
 
 // TestDryAmongOthers: dry Writes stand between real ones that wait with them.
 func TestDryAmongOthers(t *testing.T) {
-	const real = 24
+	const done = 24
 	each(t, func(t *testing.T, b *base) {
 		c := &crowd{b: b, head: b.organization(t)}
 		release := b.hold(t, c.head)
 		var foreseen atomic.Int64
-		for i := range real {
+		for i := range done {
 			c.send(t.Context(), fmt.Sprint("real ", i), nothing, func(err error) {
 				if err != nil {
 					t.Errorf("a real Write failed beside a dry one: %v", err)
@@ -105,15 +105,15 @@ func TestDryAmongOthers(t *testing.T) {
 				})
 			}
 		}
-		c.wait(t, real+real/3)
+		c.wait(t, done+done/3)
 		release()
 		c.all.Wait()
-		for i := range real {
+		for i := range done {
 			if b.value(t, fmt.Sprint("real ", i)) != "x" {
 				t.Errorf("the real Write %d was acknowledged and is not there", i)
 			}
 		}
-		if b.value(t, "dry") != "" || b.row(t, c.head).seq != 2+real || c.effects.Load() != real || foreseen.Load() < real/3 {
+		if b.value(t, "dry") != "" || b.row(t, c.head).seq != 2+done || c.effects.Load() != done || foreseen.Load() < done/3 {
 			t.Errorf("dry %q, the head at %d, %d effects, %d looks", b.value(t, "dry"), b.row(t, c.head).seq, c.effects.Load(), foreseen.Load())
 		}
 		if b.Engine() == "SQLite" && c.tooSoon.Load() > 0 {
