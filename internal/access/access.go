@@ -22,6 +22,9 @@ type Subject struct {
 	Through []string
 }
 
+// key is the same for all who hold the same roles.
+func (s Subject) key() string { return string(s.Actor.Kind) + "|" + strings.Join(s.Through, "|") }
+
 // Answer is a decision about somebody.
 type Answer struct {
 	Subject
@@ -130,7 +133,7 @@ func (s *Service) Who(ctx context.Context, pass authz.Pass, permission authz.Per
 		}
 		decided := map[string]Answer{} // one decision for all who hold the same roles
 		for _, subject := range subjects {
-			key := string(subject.Actor.Kind) + "|" + strings.Join(subject.Through, "|")
+			key := subject.key()
 			a, ok := decided[key]
 			if !ok {
 				if a, err = s.decide(q, subject, permission, scope); err != nil {

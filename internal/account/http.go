@@ -75,7 +75,7 @@ func Register(r *route.Router, s *Service) {
 	route.Register(r, route.Operation{
 		ID: "signIn", Method: http.MethodPost, Path: "/auth/sign-in", Tag: "Sign-in", Summary: "Sign in with e-mail and password", Own: true,
 		Description: "Answers a short-lived access token, which is a session that can be listed and ended. A wrong password and an unknown address are one answer; too many attempts are slowed down.",
-		Permission:  authz.Public, Scope: route.AccountScope, Refusals: []fault.Code{fault.BadCredentials, fault.TooManyRequests},
+		Permission:  authz.Public, Scope: route.AccountScope, Refusals: []fault.Code{fault.BadCredentials, fault.TooManyRequests}, NoDryRun: noDryRun,
 	}, h.signIn)
 	route.Register(r, route.Operation{
 		ID: "getJwks", Method: http.MethodGet, Path: "/.well-known/jwks.json", Tag: "Sign-in", Summary: "Get the keys of our access tokens", Own: true,

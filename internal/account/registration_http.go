@@ -55,6 +55,10 @@ type closeRequest struct {
 	Email    string `json:"email,omitempty" maxLength:"254" doc:"The account's address, for an account that has no password."`
 }
 
+// noDryRun is said of what somebody does who is not known yet: to foresee it would
+// tell a stranger what the answer keeps to itself, or try passwords and links for free.
+const noDryRun = "Signing in and up, and what is done with a link from a letter, has no dry run: it would tell strangers which accounts and links there are. Nothing was done."
+
 // registerRegistration adds the operations by which a person gets an account, proves
 // who they are without its password, and changes or ends it.
 func registerRegistration(r *route.Router, h *handlers) {
@@ -62,7 +66,7 @@ func registerRegistration(r *route.Router, h *handlers) {
 	public := func(id, path, summary, description string, refusals ...fault.Code) route.Operation {
 		return route.Operation{
 			ID: id, Method: http.MethodPost, Path: path, Tag: tag, Summary: summary, Own: true, Description: description,
-			Permission: authz.Public, Scope: route.AccountScope, Refusals: append(refusals, fault.TooManyRequests),
+			Permission: authz.Public, Scope: route.AccountScope, Refusals: append(refusals, fault.TooManyRequests), NoDryRun: noDryRun,
 		}
 	}
 	route.Register(r, public("signUp", "/auth/sign-up", "Make an account",

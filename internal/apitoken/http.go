@@ -119,7 +119,7 @@ func (h *handlers) create(ctx context.Context, pass authz.Pass, in *createInput)
 	if err != nil {
 		return organizationApiTokenCreate{}, err
 	}
-	return organizationApiTokenCreate{shown(created.APIToken), created.Secret}, nil
+	return organizationApiTokenCreate{shown(created.APIToken), route.Once(ctx, created.Secret)}, nil
 }
 
 // TokenPath is the path of operations on a token.

@@ -248,13 +248,14 @@ func (a *App) issuer(ctx context.Context) error {
 // serverAt builds what answers requests, for a public URL.
 func (a *App) serverAt(publicURL string) *httpd.Server {
 	a.Mail.SetPublicURL(publicURL)
+	questions := access.NewService(a.DB, a.resolver.Find)
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports,
-		Access:    access.NewService(a.DB, a.resolver.Find),
+		Access:    questions,
 		Retention: a.Organizations.Retention, Fit: a.fit, Notice: a.notice,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),
-	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL,
+	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve, Foresee: questions.Foresee}, a.Log, publicURL,
 		httpd.Edge{TrustedProxies: a.proxies, TLS: a.certificate != nil})
 }
 

@@ -89,6 +89,7 @@ func Record(tx *store.Tx, stream string, by Holder, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
+	tx.Note(p)
 	digest := sha256.Sum256(bytes)
 	seq, hash, err := tx.AppendEvent(stream, digest[:], wire.Rights)
 	if err != nil {

@@ -3,12 +3,14 @@ package invitation
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/route"
+	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
 // inviteMember is an invitation on the wire.
@@ -159,6 +161,15 @@ func (h *handlers) one(ctx context.Context, i Invitation, err error) (inviteMemb
 	return shown(list[0]), nil
 }
 
+// fresh renders a new invitation. In a dry run there is no secret in its link, and its id is one that there will never be.
+func (h *handlers) fresh(ctx context.Context, i Invitation, err error) (inviteMember, error) {
+	made, err := h.one(ctx, i, err)
+	if store.IsDryRun(ctx) {
+		made.Link, _, _ = strings.Cut(made.Link, "?")
+	}
+	return made, err
+}
+
 func (h *handlers) list(ctx context.Context, pass authz.Pass, _ *route.OrganizationPath) (inviteMemberList, error) {
 	return answers(h.service.List(ctx, pass, h.publicURL))
 }
@@ -192,7 +203,7 @@ func (h *handlers) create(ctx context.Context, pass authz.Pass, in *createInput)
 		return inviteMember{}, err
 	}
 	i, err := h.service.Create(ctx, pass, in.Body.Email, wanted)
-	return h.one(ctx, i, err)
+	return h.fresh(ctx, i, err)
 }
 
 type createManyInput struct {
@@ -213,7 +224,7 @@ func (h *handlers) createMany(ctx context.Context, pass authz.Pass, in *createMa
 	for _, o := range outcomes {
 		row := inviteOutcome{Email: o.Email, Code: string(o.Code), Detail: o.Detail}
 		if o.Invitation != nil {
-			made, err := h.one(ctx, *o.Invitation, nil)
+			made, err := h.fresh(ctx, *o.Invitation, nil)
 			if err != nil {
 				return answer, err
 			}

@@ -53,6 +53,8 @@ type Operation struct {
 	Refusals []fault.Code
 	// Own marks an operation that the public contract does not have.
 	Own bool
+	// NoDryRun says why a write has no dry run; all others have one.
+	NoDryRun string
 }
 
 // Empty is the answer without a body.
@@ -64,6 +66,7 @@ type Router struct {
 	authenticator *authn.Authenticator
 	authorizer    *authz.Authorizer
 	resolve       func(ctx context.Context, kind authz.Kind, object id.Object) (authz.Scope, error)
+	foresee       Foresee
 	table         []Operation
 }
 
@@ -73,6 +76,8 @@ type Deps struct {
 	Authorizer    *authz.Authorizer
 	// Resolve finds the scope of an object.
 	Resolve func(ctx context.Context, kind authz.Kind, object id.Object) (authz.Scope, error)
+	// Foresee makes the dry runs.
+	Foresee Foresee
 }
 
 // New makes a router whose operations are served by mux.
@@ -84,7 +89,7 @@ func New(mux humago.Mux, doc *huma.OpenAPI, d Deps) *Router {
 	}
 	config.AllowAdditionalPropertiesByDefault = true // clients send whole answers back
 	return &Router{
-		api: humago.New(mux, config), authenticator: d.Authenticator, authorizer: d.Authorizer, resolve: d.Resolve,
+		api: humago.New(mux, config), authenticator: d.Authenticator, authorizer: d.Authorizer, resolve: d.Resolve, foresee: d.Foresee,
 	}
 }
 
@@ -164,6 +169,7 @@ func (r *Router) document(op Operation) huma.Operation {
 			Description: "Makes the request safe to repeat: for 24 hours the same key of the same caller gives the first answer again, with the header Idempotency-Replayed, and changes nothing. Another request under the same key is refused with 409.",
 		})
 	}
+	r.documentDryRun(op, &doc)
 	return doc
 }
 
@@ -181,6 +187,9 @@ func (op Operation) statuses() map[int][]string {
 	}
 	if op.Method == http.MethodPost || op.Method == http.MethodPut {
 		codes = append(codes, fault.TooLarge, fault.UnsupportedMedia)
+	}
+	if op.NoDryRun != "" {
+		codes = append(codes, fault.NoDryRun)
 	}
 	all := map[int][]string{}
 	for _, code := range append(codes, op.Refusals...) {
@@ -212,19 +221,36 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 				return
 			}
 		}
-		ctx = context.WithValue(ctx, passKey{}, pass)
-		if op.repeatable() {
-			if key := hc.Header("Idempotency-Key"); key != "" {
-				once, err := r.idempotency(hc, pass, key)
-				if err != nil {
-					r.refuse(hc, err)
-					return
+		answer := func(ctx context.Context, hc huma.Context) {
+			ctx = context.WithValue(ctx, passKey{}, pass)
+			if op.repeatable() {
+				if key := hc.Header("Idempotency-Key"); key != "" {
+					once, err := r.idempotency(hc, pass, key)
+					if err != nil {
+						r.refuse(hc, err)
+						return
+					}
+					hc = replaying{hc, once}
+					ctx = store.WithIdempotency(ctx, once)
 				}
-				hc = replaying{hc, once}
-				ctx = store.WithIdempotency(ctx, once)
+			}
+			next(huma.WithContext(hc, ctx))
+		}
+		dry := false
+		if op.Writes() {
+			if dry, err = wantsDryRun(hc); err == nil && dry && op.NoDryRun != "" {
+				err = fault.New(fault.NoDryRun, "%s", op.NoDryRun)
+			}
+			if err != nil {
+				r.refuse(hc, err)
+				return
 			}
 		}
-		next(huma.WithContext(hc, ctx))
+		if dry {
+			r.foreseen(hc, pass.Actor(), answer)
+			return
+		}
+		answer(ctx, hc)
 	}
 }
 
@@ -292,7 +318,7 @@ func (r *Router) idempotency(hc huma.Context, pass authz.Pass, key string) (*sto
 	}
 	request.Body = io.NopCloser(bytes.NewReader(body))
 	sum := sha256.New()
-	fmt.Fprintf(sum, "%s %s\n", hc.Method(), request.URL.RequestURI())
+	fmt.Fprintf(sum, "%s %s\n", hc.Method(), withoutDryRun(request.URL))
 	sum.Write(body)
 	once := &store.Idempotency{Actor: pass.Actor().ID(), Key: key}
 	sum.Sum(once.Request[:0])

@@ -170,7 +170,7 @@ const migrationLock = `SELECT pg_advisory_xact_lock(7155114001)`
 
 func (db *DB) migrateStep(ctx context.Context, step func(*Tx) error) error {
 	if db.queue != nil {
-		return db.queue.submit(ctx, step)
+		return db.queue.submit(ctx, step, false)
 	}
 	return db.writePostgres(ctx, func(tx *Tx) error {
 		if err := Each(tx, migrationLock, func(Scan) error { return nil }); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -95,6 +96,7 @@ func (*liteConn) flush(context.Context) error { return nil }
 // waiting is one Write in the queue.
 type waiting struct {
 	body     func(*Tx) error
+	dry      bool // it will be undone
 	done     chan struct{}
 	taken    bool
 	err      error
@@ -115,8 +117,8 @@ type writeQueue struct {
 	closed   bool
 }
 
-func (q *writeQueue) submit(ctx context.Context, body func(*Tx) error) error {
-	w := &waiting{body: body, done: make(chan struct{})}
+func (q *writeQueue) submit(ctx context.Context, body func(*Tx) error, dry bool) error {
+	w := &waiting{body: body, dry: dry, done: make(chan struct{})}
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
@@ -209,7 +211,8 @@ func (q *writeQueue) close() {
 // commit runs a batch in one transaction; where that is lost, its survivors run
 // again one by one, so that nobody pays for a neighbour.
 func (q *writeQueue) commit(batch []*waiting) {
-	again := q.attempt(batch, false)
+	apart := len(batch) > 1 && slices.ContainsFunc(batch, func(w *waiting) bool { return w.dry })
+	again := q.attempt(batch, apart)
 	for _, w := range again {
 		if left := q.attempt([]*waiting{w}, false); len(left) > 0 {
 			w.tx = nil

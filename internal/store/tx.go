@@ -35,6 +35,8 @@ type Tx struct {
 	changes   int
 	wrote     bool // rows are not as they were
 	unaudited string
+	dry       *DryRun // set where all of it is taken back
+	notes     []any
 	// started, where set, ends the time in which the caller may take the Write back.
 	started func() error
 }

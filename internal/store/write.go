@@ -48,10 +48,10 @@ func Write[T any](ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) (T
 	if ctx.Value(nestedKey{}) != nil {
 		return result, errNested
 	}
-	once := takeIdempotency(ctx)
+	once, dry := takeIdempotency(ctx), dryRunOf(ctx)
 	var last *Tx
 	body := func(tx *Tx) error {
-		last = tx
+		last, tx.dry = tx, dry
 		if err := tx.lock(permit.Head()); err != nil {
 			return err
 		}
@@ -61,6 +61,9 @@ func Write[T any](ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) (T
 			}
 		}
 		if err := permit.Recheck(tx); err != nil {
+			return err
+		}
+		if err := tx.beforehand(); err != nil {
 			return err
 		}
 		var (
@@ -76,11 +79,14 @@ func Write[T any](ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) (T
 			return err
 		}
 		result = answer
+		if dry != nil {
+			return tx.takeBack()
+		}
 		return nil
 	}
 	var err error
 	if db.queue != nil {
-		err = db.queue.submit(ctx, body)
+		err = db.queue.submit(ctx, body, dry != nil)
 	} else {
 		err = db.writePostgres(ctx, body)
 		if errors.Is(err, errOutcomeUnknown) && once != nil {
@@ -89,7 +95,7 @@ func Write[T any](ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) (T
 			}
 		}
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errTakenBack) {
 		var zero T
 		return zero, db.translate(err)
 	}

@@ -3,6 +3,8 @@ package apptest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -17,6 +19,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"github.com/guildhall-dev/guildhall/internal/httpd"
+	"github.com/guildhall-dev/guildhall/internal/route"
 )
 
 // contracts hold every answer: our own description, and the public one where the
@@ -86,6 +89,11 @@ func check(t testing.TB, method, path string, r *Response) {
 	if err != nil {
 		t.Fatalf("load the contracts: %v", err)
 	}
+	if r.Status == http.StatusOK && r.Header.Get("Preference-Applied") == "dry-run" {
+		if r = foreseen(t, r); r == nil {
+			return
+		}
+	}
 	for _, c := range list {
 		req, err := http.NewRequest(method, path, nil)
 		if err != nil {
@@ -105,3 +113,33 @@ func check(t testing.TB, method, path string, r *Response) {
 		}
 	}
 }
+
+// foreseen holds a dry run against our description and gives the answer in it; nil
+// where it has none.
+func foreseen(t testing.TB, r *Response) *Response {
+	t.Helper()
+	doc, err := described()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text any
+	var dry route.DryRun
+	if err := errors.Join(json.Unmarshal(r.Body, &text), json.Unmarshal(r.Body, &dry)); err != nil {
+		t.Fatalf("%s: %v: %s", r.Request, err, r.Body)
+	}
+	if err := doc.Components.Schemas["DryRun"].Value.VisitJSON(text, openapi3.VisitAsResponse()); err != nil {
+		t.Errorf("%s: the dry run breaks our description: %v\n%s", r.Request, err, r.Body)
+	}
+	if len(dry.Answer) == 0 {
+		return nil
+	}
+	return &Response{Status: dry.Status, Header: r.Header, Body: dry.Answer, Request: r.Request}
+}
+
+var described = sync.OnceValues(func() (*openapi3.T, error) {
+	text, err := httpd.Document()
+	if err != nil {
+		return nil, err
+	}
+	return openapi3.NewLoader().LoadFromData(text)
+})
