@@ -53,6 +53,8 @@ type Operation struct {
 	Refusals []fault.Code
 	// Own marks an operation that the public contract does not have.
 	Own bool
+	// streams is for answers that are written piece by piece.
+	streams bool
 }
 
 // Empty is the answer without a body.
@@ -213,6 +215,11 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 			}
 		}
 		ctx = context.WithValue(ctx, passKey{}, pass)
+		if op.streams {
+			ctx = context.WithValue(ctx, againKey{}, func(ctx context.Context) (authz.Pass, error) {
+				return r.admit(ctx, op, info, hc.Header("Authorization"), hc.Param)
+			})
+		}
 		if op.repeatable() {
 			if key := hc.Header("Idempotency-Key"); key != "" {
 				once, err := r.idempotency(hc, pass, key)
