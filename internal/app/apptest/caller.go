@@ -1,6 +1,7 @@
 package apptest
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -63,7 +64,7 @@ func (c *Caller) At(s *Server) *Caller {
 	return &other
 }
 
-// Response is an answer that was read whole.
+// Response is an answer that was read whole; of one that has no end, the first line.
 type Response struct {
 	Status  int
 	Header  http.Header
@@ -124,6 +125,10 @@ func (c *Caller) Try(method, path string, body any) (*Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") { // it has no end
+		first, err := bufio.NewReader(resp.Body).ReadBytes('\n')
+		return &Response{Status: resp.StatusCode, Header: resp.Header, Body: first, Request: method + " " + path}, err
+	}
 	text, err := io.ReadAll(resp.Body)
 	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: text, Request: method + " " + path}, err
 }
