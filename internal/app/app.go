@@ -236,7 +236,7 @@ func (a *App) build(o Options) {
 		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations, Leavers: []account.Leaver{a.Tokens, a.Members, a.Identities},
 	}, account.Registration(a.Settings.Registration))
 	a.Backups = a.schedule(o.Program)
-	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds())
+	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds(), a.mailedHeads())
 	a.Announcements = announcement.NewService(a.DB, a.Jobs, a.Mail, a.Organizations)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, a.Reports, keeper)
 }

@@ -26,6 +26,7 @@ type Noted struct {
 const maxNoted = 8 << 20
 
 var (
+	softBreak  = regexp.MustCompile(`=\r?\n`) // with which a letter's source breaks long lines
 	signedHead = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{40,}\.[A-Za-z0-9_-]{40,}\.[A-Za-z0-9_-]{86}`)
 	shortHead  = regexp.MustCompile(`(?m)^(?:# )?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([0-9]{1,18}):([0-9a-f]{64})\r?$`)
 )
@@ -52,6 +53,7 @@ func ReadNoted(r io.Reader) ([]Noted, error) {
 		}
 		text = append(text, rest...)
 	}
+	text = softBreak.ReplaceAll(text, nil)
 	var list []Noted
 	for _, token := range signedHead.FindAll(text, -1) {
 		n, err := parseNoted(string(token))

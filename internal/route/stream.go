@@ -72,7 +72,7 @@ func RegisterStream[I any](r *Router, op Operation, types map[string]string, h H
 }
 
 func (s Stream) answer(hc huma.Context) {
-	_, w := humago.Unwrap(hc)
+	req, w := humago.Unwrap(hc)
 	for name, value := range s.Headers {
 		w.Header().Set(name, value)
 	}
@@ -80,7 +80,14 @@ func (s Stream) answer(hc huma.Context) {
 	f := &Flow{w, http.NewResponseController(w)}
 	_ = f.to.SetReadDeadline(time.Time{}) // else the connection counts as lost when the time for a body is over
 	w.WriteHeader(http.StatusOK)
-	if err := s.Write(Lasting(hc.Context()), f); err != nil {
+	ctx, cancel := context.WithCancel(Lasting(hc.Context()))
+	defer cancel()
+	if req.Method == http.MethodHead { // who asks for the head alone waits for nothing
+		cancel()
+		_ = s.Write(ctx, f)
+		return
+	}
+	if err := s.Write(ctx, f); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
