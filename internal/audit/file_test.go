@@ -273,7 +273,7 @@ func TestForgedFile(t *testing.T) {
 	if _, err := audit.ReadNoted(strings.NewReader(access)); err == nil {
 		t.Error("an access token is taken for a head")
 	}
-	for _, none := range []string{"", "nothing", string(id.New[string]()) + ":1:abc"} {
+	for _, none := range []string{"", "nothing", id.New[string]() + ":1:abc"} {
 		if _, err := audit.ReadNoted(strings.NewReader(none)); err == nil {
 			t.Errorf("%q is taken for a head", none)
 		}

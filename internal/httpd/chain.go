@@ -110,11 +110,11 @@ func chain(next http.Handler, log *slog.Logger, m *metrics, edge Edge, secure bo
 func guarded(next http.Handler, w *recorder, r *http.Request, log *slog.Logger) {
 	defer func() {
 		p := recover()
-		switch {
-		case p == nil:
+		switch p {
+		case nil:
 			return
-		case p == http.ErrAbortHandler: //nolint:errorlint // it is compared as the library does
-			panic(p) // a streamed answer that cannot go on
+		case http.ErrAbortHandler: // a streamed answer that cannot go on
+			panic(p)
 		}
 		info := route.RequestInfo(r.Context())
 		log.Error("panic", slog.String("request_id", info.ID), slog.String("operation", info.Operation),

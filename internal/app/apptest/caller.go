@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -127,6 +128,9 @@ func (c *Caller) Try(method, path string, body any) (*Response, error) {
 	defer resp.Body.Close()
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") { // it has no end
 		first, err := bufio.NewReader(resp.Body).ReadBytes('\n')
+		if errors.Is(err, io.EOF) { // the answer to a HEAD
+			err = nil
+		}
 		return &Response{Status: resp.StatusCode, Header: resp.Header, Body: first, Request: method + " " + path}, err
 	}
 	text, err := io.ReadAll(resp.Body)
