@@ -72,11 +72,14 @@ type handlers struct {
 	db        *store.DB
 	retention Retention
 	publicURL string
+	signer    *audit.Signer
+	streams   *Streams
 }
 
 // Register adds the operations of the activity.
-func Register(r *route.Router, db *store.DB, retention Retention, publicURL string) {
-	h := &handlers{db, retention, publicURL}
+func Register(r *route.Router, db *store.DB, retention Retention, publicURL string, signer *audit.Signer, streams *Streams) {
+	h := &handlers{db, retention, publicURL, signer, streams}
+	registerOut(r, h)
 	const tag = "Organization Event"
 	route.Register(r, route.Operation{
 		ID: "getOrganizationEvents", Method: http.MethodGet, Path: "/organization/{organizationId}/events", Tag: tag,
@@ -103,24 +106,50 @@ type Filters struct {
 	Origin      origin     `query:"origin" doc:"Only events that came through this client."`
 }
 
-type eventsInput struct {
+// Choice is what a list and an export choose by.
+type Choice struct {
 	Filters
-	PageSize      int           `query:"pageSize" minimum:"1" maximum:"100" default:"10" doc:"Events a page."`
-	ContinueToken string        `query:"continueToken" maxLength:"128" doc:"From links.next: the page of older events."`
-	StepBackToken string        `query:"stepBackToken" maxLength:"128" doc:"From links.previous: the page of newer events."`
 	TargetID      string        `query:"targetId" format:"uuid" doc:"Only events about this thing; needs targetType."`
 	SubTargetType subTargetType `query:"subTargetType" doc:"Only events about this part of things."`
 	Project       string        `query:"serviceProjectId" maxLength:"36" doc:"Only events in this project."`
 	Environment   string        `query:"serviceEnvironmentId" maxLength:"36" doc:"Only events in this environment."`
 }
 
-func (h *handlers) events(ctx context.Context, pass authz.Pass, in *eventsInput) (organizationEventList, error) {
-	answer := organizationEventList{Events: []organizationEvent{}}
+type eventsInput struct {
+	Choice
+	PageSize      int    `query:"pageSize" minimum:"1" maximum:"100" default:"10" doc:"Events a page."`
+	ContinueToken string `query:"continueToken" maxLength:"128" doc:"From links.next: the page of older events."`
+	StepBackToken string `query:"stepBackToken" maxLength:"128" doc:"From links.previous: the page of newer events."`
+}
+
+// chosen reads all that events are chosen by.
+func (in *Choice) chosen(pass authz.Pass) (audit.Filter, *fault.Checks) {
 	f, checks := in.filter(pass)
 	f.TargetID, f.SubTargetType, f.Project, f.Environment = in.TargetID, string(in.SubTargetType), in.Project, in.Environment
 	if in.TargetID != "" && in.TargetType == "" {
 		checks.Add("targetId", "needs targetType beside it")
 	}
+	return f, checks
+}
+
+// query is the choice as the query of an address has it.
+func (in *Choice) query() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{
+		"fromTimestamp": in.From, "toTimestamp": in.To, "eventType": string(in.EventType), "targetType": string(in.TargetType),
+		"targetId": in.TargetID, "subTargetType": string(in.SubTargetType), "triggeredBy": in.TriggeredBy, "origin": string(in.Origin),
+		"serviceProjectId": in.Project, "serviceEnvironmentId": in.Environment,
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
+}
+
+func (h *handlers) events(ctx context.Context, pass authz.Pass, in *eventsInput) (organizationEventList, error) {
+	answer := organizationEventList{Events: []organizationEvent{}}
+	f, checks := in.chosen(pass)
 	if in.ContinueToken != "" && in.StepBackToken != "" {
 		checks.Add("continueToken", "cannot stand beside stepBackToken: a page goes one way")
 	}
@@ -155,11 +184,17 @@ func (in *Filters) filter(pass authz.Pass) (audit.Filter, *fault.Checks) {
 		Stream: string(pass.Organization()), From: moment(checks, "fromTimestamp", in.From), To: moment(checks, "toTimestamp", in.To),
 		EventType: string(in.EventType), TargetType: string(in.TargetType), TriggeredBy: in.TriggeredBy, Origin: string(in.Origin),
 	}
-	if !pass.Also(authz.EventRead) {
-		see := pass.Projects()
-		f.InProjects, f.Roles = true, [2]string{string(see[0]), string(see[1])}
-	}
+	f.InProjects, f.Roles = sight(pass)
 	return f, checks
+}
+
+// sight is what narrows a filter to what the caller sees.
+func sight(pass authz.Pass) (inProjects bool, roles [2]string) {
+	if pass.Also(authz.EventRead) {
+		return false, roles
+	}
+	see := pass.Projects()
+	return true, [2]string{string(see[0]), string(see[1])}
 }
 
 // limit moves the filter's beginning up to what the plan shows.
@@ -196,16 +231,9 @@ func (h *handlers) link(in *eventsInput, parameter, token string) string {
 	if token == "" {
 		return ""
 	}
-	q := url.Values{"pageSize": {strconv.Itoa(in.PageSize)}, parameter: {token}}
-	for name, value := range map[string]string{
-		"fromTimestamp": in.From, "toTimestamp": in.To, "eventType": string(in.EventType), "targetType": string(in.TargetType),
-		"targetId": in.TargetID, "subTargetType": string(in.SubTargetType), "triggeredBy": in.TriggeredBy, "origin": string(in.Origin),
-		"serviceProjectId": in.Project, "serviceEnvironmentId": in.Environment,
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
+	q := in.query()
+	q.Set("pageSize", strconv.Itoa(in.PageSize))
+	q.Set(parameter, token)
 	return h.publicURL + "/organization/" + url.PathEscape(in.OrganizationID) + "/events?" + q.Encode()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/guildhall-dev/guildhall/internal/announcement"
+	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/report"
 )
 
@@ -51,4 +52,12 @@ func (a *App) reportKinds() []report.Kind {
 		kinds = append(kinds, report.Kind(name))
 	}
 	return kinds
+}
+
+// mailedHeads signs the heads that go out with reports; nil where none do.
+func (a *App) mailedHeads() *audit.Signer {
+	if !a.Settings.MailHeads {
+		return nil
+	}
+	return a.heads
 }

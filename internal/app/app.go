@@ -16,6 +16,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/announcement"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
+	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/backup"
@@ -85,6 +86,7 @@ type App struct {
 	rotating    sync.Mutex
 	plans       *plan.Catalogue
 	signer      *authn.Signer
+	heads       *audit.Signer
 	resolver    *object.Resolver
 	lock        *os.File
 	proxies     []netip.Prefix
@@ -203,7 +205,12 @@ func (a *App) bindKey(ctx context.Context) error {
 		return err
 	}
 	a.DB.UseKeys(a.keys)
-	return nil
+	key, err := seal.HeadKey(a.DB.Reader(ctx), a.ring)
+	if err != nil {
+		return err
+	}
+	a.heads, err = audit.NewSigner(key)
+	return err
 }
 
 func (a *App) build(o Options) {
@@ -229,7 +236,7 @@ func (a *App) build(o Options) {
 		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations, Leavers: []account.Leaver{a.Tokens, a.Members, a.Identities},
 	}, account.Registration(a.Settings.Registration))
 	a.Backups = a.schedule(o.Program)
-	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds())
+	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds(), a.mailedHeads())
 	a.Announcements = announcement.NewService(a.DB, a.Jobs, a.Mail, a.Organizations)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, a.Reports, keeper)
 }
@@ -253,7 +260,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports,
 		Access:    questions,
-		Retention: a.Organizations.Retention, Fit: a.fit, Notice: a.notice,
+		Retention: a.Organizations.Retention, Heads: a.heads, Fit: a.fit, Notice: a.notice,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve, Foresee: questions.Foresee}, a.Log, publicURL,
 		httpd.Edge{TrustedProxies: a.proxies, TLS: a.certificate != nil})

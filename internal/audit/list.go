@@ -129,6 +129,20 @@ func List(q store.Querier, f Filter, size int, olderThan, newerThan string) (Pag
 	return page, nil
 }
 
+// Behind gives the next events behind a number, oldest first. last is how far the chain
+// was looked through, whether or not it had anything for the filter.
+func Behind(q store.Querier, f Filter, behind int64, size int) (events []Event, last int64, more bool, err error) {
+	head, err := store.Value[int64](q, `SELECT seq FROM organization_head WHERE organization_id = $1`, f.Stream)
+	if err != nil || head <= behind {
+		return nil, behind, false, err
+	}
+	events, err = store.All(q, f.query(true), scanEvent, f.args(head+1, behind, size)...)
+	if len(events) == size {
+		return events, events[size-1].Seq, true, err
+	}
+	return events, head, false, err
+}
+
 // query reads a page between two positions ($15, $16). The filter that chooses fewest
 // says which index is read: compared together with its columns, the position has the
 // order of that index, and SQLite does not have to guess. PostgreSQL also wants to see

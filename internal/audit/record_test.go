@@ -154,6 +154,13 @@ var beginning = []step{
 			client: client(cli, "CLI"), target: self, project: self, after: r.Body,
 		}
 	}},
+	{audit.EventsExport, func(t *testing.T, w *world) change {
+		with(w.jane, cli).Get(t, w.path("/events/export?format=csv&eventType=CREATE")).Must(t, 200)
+		return change{
+			stream: string(w.organization), actor: person(w.jane), client: client(cli, "CLI"), target: audit.Reference{ID: string(w.organization), Name: "Acme Two"},
+			after: []byte(`{"format":"csv","filter":"eventType=CREATE","everything_visible":true}`),
+		}
+	}},
 	{audit.ProjectUpdate, func(t *testing.T, w *world) change {
 		before := w.jane.Get(t, "/project/"+w.project).Must(t, 200).Body
 		r := with(w.jane, "").Put(t, "/project/"+w.project, map[string]any{"name": "Web site"}).Must(t, 200)

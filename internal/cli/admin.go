@@ -3,12 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/guildhall-dev/guildhall/internal/app"
-	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/config"
 )
 
@@ -135,47 +133,4 @@ func (c restoreCommand) Run(o output) error {
 	return c.do(o, app.CommandOrganizationRestore, app.RestoreRequest{Name: c.Name}, &restored, func() string {
 		return fmt.Sprintf("%s is back (%s).", restored.Name, restored.OrganizationID)
 	})
-}
-
-type auditCommands struct {
-	Verify verifyCommand `cmd:"" help:"Check that no event was altered, removed, moved or inserted. Exit 0: none; exit 1: the first bad event is named."`
-}
-
-type verifyCommand struct{ stored }
-
-// verdict is what --json prints.
-type verdict struct {
-	OK bool `json:"ok"`
-	audit.Report
-	Stream string `json:"stream,omitempty"`
-	Seq    int64  `json:"seq,omitempty"`
-	Event  string `json:"event,omitempty"`
-	Reason string `json:"reason,omitempty"`
-}
-
-// Run verifies every chain of events.
-func (c verifyCommand) Run(o output) error {
-	report, err := app.VerifyAudit(context.Background(), c.Storage)
-	var bad *audit.BadEvent
-	if err != nil && !errors.As(err, &bad) {
-		return err
-	}
-	v := verdict{OK: bad == nil, Report: report}
-	words := fmt.Sprintf("%d events in %d chains are as they were written.", report.Events, report.Streams)
-	if report.Erased > 0 {
-		words += fmt.Sprintf(" The content of %d was erased; their digests are in place.", report.Erased)
-	}
-	if bad != nil {
-		v.Stream, v.Seq, v.Event, v.Reason = bad.Stream, bad.Seq, string(bad.ID), bad.Reason
-		words = "First bad event: " + bad.Error()
-	}
-	if c.JSON {
-		err = json.NewEncoder(o.out).Encode(v)
-	} else {
-		_, err = fmt.Fprintln(o.out, words)
-	}
-	if err == nil && bad != nil {
-		return errSilent
-	}
-	return err
 }

@@ -85,6 +85,7 @@ func (s Storage) DatabaseFile() string { return filepath.Join(s.Data, "guildhall
 type Server struct {
 	Mail         `embed:""`
 	UsageReports []string `group:"Mail" help:"Usage reports that go to the admin e-mails of every organization, with a link to unsubscribe, where mail is set up: weekly (Mondays), monthly (the 1st), both, or off." placeholder:"KINDS" default:"weekly,monthly"`
+	MailHeads    bool     `group:"Mail" help:"Put the signed head of an organization's record into its usage reports, so that it is noted elsewhere: guildhall audit verify --against finds with it what was cut or rolled back." default:"true" negatable:""`
 
 	Listen                  string        `help:"Address to listen on; :8080 for all interfaces." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	PublicURL               string        `help:"Address under which clients reach the server, for links. Default: http:// (https:// with a TLS certificate) and the listen address." placeholder:"URL"`
@@ -127,7 +128,7 @@ func (s Storage) BackupDirectory(b Backup) string {
 func Defaults() Server {
 	return Server{
 		Listen: "127.0.0.1:8080", LogFormat: "text", LogLevel: "info", AccessTokenLife: time.Hour, SessionLife: 14 * 24 * time.Hour,
-		Registration: "invited", UsageReports: []string{"weekly", "monthly"},
+		Registration: "invited", UsageReports: []string{"weekly", "monthly"}, MailHeads: true,
 		MaxOrganizationsPerUser: 5, DeletionGrace: 30 * 24 * time.Hour, InvitationLife: 7 * 24 * time.Hour, ShutdownTimeout: 20 * time.Second,
 		BackupKeep: 7, Backup: Backup{BackupBeforeMigration: true},
 		OIDC: OIDC{CreateAccounts: true},

@@ -101,8 +101,8 @@ func chain(next http.Handler, log *slog.Logger, m *metrics, edge Edge, secure bo
 			h["Strict-Transport-Security"] = onlyTLS
 		}
 		rec := &recorder{ResponseWriter: w}
+		defer func() { done(log, m, r, info, rec, time.Since(started)) }() // also where the connection is cut
 		guarded(next, rec, r.WithContext(ctx), log)
-		done(log, m, r, info, rec, time.Since(started))
 	})
 }
 
@@ -110,8 +110,11 @@ func chain(next http.Handler, log *slog.Logger, m *metrics, edge Edge, secure bo
 func guarded(next http.Handler, w *recorder, r *http.Request, log *slog.Logger) {
 	defer func() {
 		p := recover()
-		if p == nil {
+		switch p {
+		case nil:
 			return
+		case http.ErrAbortHandler: // a streamed answer that cannot go on
+			panic(p)
 		}
 		info := route.RequestInfo(r.Context())
 		log.Error("panic", slog.String("request_id", info.ID), slog.String("operation", info.Operation),

@@ -2,6 +2,7 @@ package httpd_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -404,9 +405,23 @@ func inside(s *apptest.Server, c *apptest.Caller, method, path string, body []by
 	for name, values := range c.Header {
 		req.Header[name] = values
 	}
+	ctx, leave := context.WithCancel(req.Context())
+	defer leave()
 	rec := httptest.NewRecorder()
-	s.HTTP.Handler().ServeHTTP(rec, req)
+	s.HTTP.Handler().ServeHTTP(leaving{rec, leave}, req.WithContext(ctx))
 	return &apptest.Response{Status: rec.Code, Header: rec.Header(), Body: rec.Body.Bytes(), Request: method + " " + path}
+}
+
+// leaving is a client that leaves a stream, which has no end, when its first piece is there.
+type leaving struct {
+	*httptest.ResponseRecorder
+	leave func()
+}
+
+func (l leaving) Flush() {
+	if l.Header().Get("Content-Type") == "text/event-stream" {
+		l.leave()
+	}
 }
 
 // actorOf is who a caller's credential stands for.

@@ -45,6 +45,7 @@ var accountLevel = map[string]struct{ person, token int }{
 	"changeEmail":            {204, 403},
 	"deleteAccount":          {204, 403},
 	"getJwks":                {200, 200},
+	"getHeadKeys":            {200, 200},
 	// The id of an invitation is a bearer secret, which the exerciser hands to the
 	// stranger: they are told which address it is for, and nothing else (invitation/answer.go).
 	"postAcceptInviteMember": {403, 403},

@@ -21,6 +21,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/activity"
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
+	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/console"
 	"github.com/guildhall-dev/guildhall/internal/device"
@@ -60,6 +61,7 @@ type Services struct {
 	Reports       *report.Service
 	Access        *access.Service
 	Retention     activity.Retention
+	Heads         *audit.Signer
 	// Fit tells why this node should get no requests though its database answers;
 	// empty where it should.
 	Fit func(ctx context.Context) string
@@ -75,6 +77,7 @@ type Server struct {
 	router  *route.Router
 	db      *store.DB
 	fit     func(ctx context.Context) string
+	streams *activity.Streams
 	// stopping makes /readyz say no, so that a load balancer looks elsewhere.
 	stopping atomic.Bool
 }
@@ -82,9 +85,9 @@ type Server struct {
 // New makes the server. publicURL stands in links.
 func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge) *Server {
 	mux := http.NewServeMux()
-	server := &Server{db: s.DB, fit: s.Fit}
+	server := &Server{db: s.DB, fit: s.Fit, streams: activity.NewStreams()}
 	server.router = route.New(mux, document(publicURL), d)
-	operations(server.router, s, publicURL)
+	operations(server.router, s, publicURL, server.streams)
 	pages := console.NewPages(mux, server.router, publicURL)
 	pages.Notice, pages.TLS = s.Notice, edge.TLS
 	account.Pages(pages, s.Accounts)
@@ -105,7 +108,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 }
 
 // operations is the route table, a line a feature.
-func operations(r *route.Router, s Services, publicURL string) {
+func operations(r *route.Router, s Services, publicURL string, streams *activity.Streams) {
 	account.Register(r, s.Accounts)
 	oidc.Register(r, s.Identities)
 	device.Register(r, s.Devices, publicURL)
@@ -116,7 +119,7 @@ func operations(r *route.Router, s Services, publicURL string) {
 	access.Register(r, s.Access)
 	project.Register(r, s.Projects)
 	apitoken.Register(r, s.Tokens)
-	activity.Register(r, s.DB, s.Retention, publicURL)
+	activity.Register(r, s.DB, s.Retention, publicURL, s.Heads, streams)
 }
 
 // Handler is everything that the server answers.
@@ -124,6 +127,9 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // Table lists the operations that are served.
 func (s *Server) Table() []route.Operation { return s.router.Table() }
+
+// Streams are the answers that go on.
+func (s *Server) Streams() *activity.Streams { return s.streams }
 
 // Retire makes /readyz say no while everything else is answered as before.
 func (s *Server) Retire() { s.stopping.Store(true) }
@@ -134,6 +140,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration,
 		Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+	srv.RegisterOnShutdown(s.streams.End)
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	select {
@@ -208,7 +215,7 @@ func document(publicURL string) *huma.OpenAPI {
 // unserved is the route table without a database behind it, for describing it.
 func unserved() *route.Router {
 	r := route.New(http.NewServeMux(), document(""), route.Deps{})
-	operations(r, Services{DB: &store.DB{}}, "")
+	operations(r, Services{DB: &store.DB{}}, "", nil)
 	return r
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
@@ -39,11 +40,13 @@ type Service struct {
 	organizations Organizations
 	log           *slog.Logger
 	kinds         []Kind // that are sent by themselves
+	heads         *audit.Signer
 }
 
-// NewService makes the service and names its job; kinds are sent by themselves.
-func NewService(db *store.DB, jobs *job.Queue, keeper *seal.Keeper, outbox Outbox, organizations Organizations, log *slog.Logger, kinds []Kind) *Service {
-	s := &Service{db, jobs, keeper, outbox, organizations, log, kinds}
+// NewService makes the service and names its job; kinds are sent by themselves. With
+// heads, reports hold the signed head of the organization's record.
+func NewService(db *store.DB, jobs *job.Queue, keeper *seal.Keeper, outbox Outbox, organizations Organizations, log *slog.Logger, kinds []Kind, heads *audit.Signer) *Service {
+	s := &Service{db, jobs, keeper, outbox, organizations, log, kinds, heads}
 	jobs.Handle(sendJob, s.send)
 	return s
 }

@@ -32,6 +32,15 @@ type Usage struct {
 	Projects Count `json:"projects"`
 	// Events are those of the period; Change compares with the period before.
 	Events Count `json:"events"`
+	// Head is that of the organization's record when the report was made; nil where
+	// reports hold none.
+	Head *Head `json:"head,omitempty"`
+}
+
+// Head is the head of a record, for keeping it with the letter.
+type Head struct {
+	audit.Head
+	Signed string `json:"signed"`
 }
 
 // steps are the actions by which a number goes up and down. What a number was at the
@@ -69,7 +78,20 @@ func (s *Service) usageOf(q store.Querier, organization id.Organization, p Perio
 		u.Events.Now += t.during
 		u.Events.Change += t.during - t.before
 	}
+	if err == nil && s.heads != nil {
+		err = s.note(q, &u)
+	}
 	return u, true, err
+}
+
+func (s *Service) note(q store.Querier, u *Usage) error {
+	head, err := audit.HeadOf(q, string(u.Organization), s.db.Now())
+	if err != nil {
+		return err
+	}
+	u.Head = &Head{Head: head}
+	u.Head.Signed, err = s.heads.Sign(head)
+	return err
 }
 
 func (c Count) words() string {
@@ -107,7 +129,7 @@ func (u Usage) Figures() []mail.Figure {
 
 // letter is the report for one address.
 func (u Usage) letter(unsubscribe string) mail.Letter {
-	return mail.Letter{
+	l := mail.Letter{
 		Subject: u.Title(), Heading: u.Title(),
 		Paragraphs: []string{fmt.Sprintf("This is how it stood at the end of %s (UTC), and in brackets how it changed in the %s.", u.End.Add(-time.Second).Format("2 January 2006"), u.Kind.one())},
 		Figures:    u.Figures(),
@@ -115,4 +137,10 @@ func (u Usage) letter(unsubscribe string) mail.Letter {
 			", or its owner's where it names none."},
 		Unsubscribe: unsubscribe,
 	}
+	if u.Head != nil {
+		l.Notes = append(l.Notes, fmt.Sprintf("The record of what happened in %s stood at event %d when this letter was written, with the signed head below. "+
+			"Keep the letter: guildhall audit verify --against finds with it whether anything of the record was cut, replaced or rolled back since.", u.Name, u.Head.Seq),
+			u.Head.Signed, u.Head.Short())
+	}
+	return l
 }

@@ -17,13 +17,25 @@ type Info struct {
 	// Operation and Actor are filled in on the way, for the log and the metrics.
 	Operation string
 	Actor     string
+
+	lasting context.Context // see Lasting
 }
 
 type infoKey struct{}
 
 // WithInfo ties the request's info to its context.
 func WithInfo(ctx context.Context, i *Info) context.Context {
-	return context.WithValue(ctx, infoKey{}, i)
+	i.lasting = context.WithValue(ctx, infoKey{}, i)
+	return i.lasting
+}
+
+// Lasting is a request's context without the deadline that requests have, for an answer
+// that goes on: it ends with the connection.
+func Lasting(ctx context.Context) context.Context {
+	if i := RequestInfo(ctx); i.lasting != nil {
+		return i.lasting
+	}
+	return ctx
 }
 
 // RequestInfo gives the request's info; an empty one outside a request.

@@ -55,6 +55,8 @@ type Operation struct {
 	Own bool
 	// NoDryRun says why a write has no dry run; all others have one.
 	NoDryRun string
+	// streams is for answers that are written piece by piece.
+	streams bool
 }
 
 // Empty is the answer without a body.
@@ -223,6 +225,11 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 		}
 		answer := func(ctx context.Context, hc huma.Context) {
 			ctx = context.WithValue(ctx, passKey{}, pass)
+			if op.streams {
+				ctx = context.WithValue(ctx, againKey{}, func(ctx context.Context) (authz.Pass, error) {
+					return r.admit(ctx, op, info, hc.Header("Authorization"), hc.Param)
+				})
+			}
 			if op.repeatable() {
 				if key := hc.Header("Idempotency-Key"); key != "" {
 					once, err := r.idempotency(hc, pass, key)

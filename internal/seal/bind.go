@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -63,15 +64,30 @@ func storeKeys(root []byte) store.Keys {
 
 // StoreKeys are the keys that the store itself needs, of a database that is bound.
 func StoreKeys(q store.Querier, r *Ring) (store.Keys, error) {
-	found, err := store.One(q, `SELECT id, organization_id, wrapped, master FROM data_key WHERE organization_id = $1 ORDER BY id LIMIT 1`, scanSealedKey, storeOwner)
-	if err != nil {
-		return store.Keys{}, fmt.Errorf("the store's own key: %w", err)
-	}
-	root, err := r.unwrap(storeOwner, found.id, found.master, found.wrapped)
+	root, err := storeRoot(q, r)
 	if err != nil {
 		return store.Keys{}, err
 	}
 	return storeKeys(root), nil
+}
+
+// HeadKey is the private key with which heads of chains are signed for who notes them
+// elsewhere. It is derived like the store's own keys, so it stays the same when the
+// master key is rotated or a backup brought back.
+func HeadKey(q store.Querier, r *Ring) (ed25519.PrivateKey, error) {
+	root, err := storeRoot(q, r)
+	if err != nil {
+		return nil, err
+	}
+	return ed25519.NewKeyFromSeed(derive(root, "noted heads")), nil
+}
+
+func storeRoot(q store.Querier, r *Ring) ([]byte, error) {
+	found, err := store.One(q, `SELECT id, organization_id, wrapped, master FROM data_key WHERE organization_id = $1 ORDER BY id LIMIT 1`, scanSealedKey, storeOwner)
+	if err != nil {
+		return nil, fmt.Errorf("the store's own key: %w", err)
+	}
+	return r.unwrap(storeOwner, found.id, found.master, found.wrapped)
 }
 
 // newDataKey makes a data key of an organization.

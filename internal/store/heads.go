@@ -40,6 +40,7 @@ type Heads struct {
 	epoch     uint64
 	shared    bool         // other nodes write as well
 	confirmed atomic.Int64 // Unix nanoseconds of the last look at other nodes' changes
+	watchers  map[string]map[chan struct{}]bool
 }
 
 func newHeads(shared bool) *Heads {
@@ -56,8 +57,45 @@ func (h *Heads) advance(id string, s HeadState) {
 	defer h.mu.Unlock()
 	old := h.known[id]
 	h.known[id] = HeadState{Seq: max(old.Seq, s.Seq), Rights: max(old.Rights, s.Rights)}
+	for c := range h.watchers[id] {
+		wake(c)
+	}
 	if len(h.known) > maxHeads {
 		h.reset()
+	}
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it has been woken, and has not looked yet
+	}
+}
+
+// Watch gives a channel that has something in it whenever one of these heads may have
+// changed since it was last emptied: by a Write of this node once it is durable, by
+// one of another node with the next look at those. The function ends it.
+func (h *Heads) Watch(ids ...string) (changed <-chan struct{}, end func()) {
+	c := make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watchers == nil {
+		h.watchers = map[string]map[chan struct{}]bool{}
+	}
+	for _, id := range ids {
+		if h.watchers[id] == nil {
+			h.watchers[id] = map[chan struct{}]bool{}
+		}
+		h.watchers[id][c] = true
+	}
+	return c, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for _, id := range ids {
+			if delete(h.watchers[id], c); len(h.watchers[id]) == 0 {
+				delete(h.watchers, id)
+			}
+		}
 	}
 }
 
@@ -70,6 +108,11 @@ func (h *Heads) forgetAll() {
 func (h *Heads) reset() {
 	h.known = map[string]HeadState{}
 	h.epoch++
+	for _, waiting := range h.watchers {
+		for c := range waiting {
+			wake(c)
+		}
+	}
 }
 
 func (h *Heads) mark() uint64 {

@@ -1,8 +1,10 @@
 package apptest
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,7 +65,7 @@ func (c *Caller) At(s *Server) *Caller {
 	return &other
 }
 
-// Response is an answer that was read whole.
+// Response is an answer that was read whole; of one that has no end, the first line.
 type Response struct {
 	Status  int
 	Header  http.Header
@@ -124,6 +126,13 @@ func (c *Caller) Try(method, path string, body any) (*Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") { // it has no end
+		first, err := bufio.NewReader(resp.Body).ReadBytes('\n')
+		if errors.Is(err, io.EOF) { // the answer to a HEAD
+			err = nil
+		}
+		return &Response{Status: resp.StatusCode, Header: resp.Header, Body: first, Request: method + " " + path}, err
+	}
 	text, err := io.ReadAll(resp.Body)
 	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: text, Request: method + " " + path}, err
 }
