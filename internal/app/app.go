@@ -39,6 +39,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/route"
 	"github.com/guildhall-dev/guildhall/internal/seal"
 	"github.com/guildhall-dev/guildhall/internal/store"
+	"github.com/guildhall-dev/guildhall/internal/takeout"
 )
 
 // Options are the seams for tests; the zero value is the real thing.
@@ -73,6 +74,7 @@ type App struct {
 	Backups       *backup.Schedule
 	Reports       *report.Service
 	Announcements *announcement.Service
+	TakeOut       *takeout.Service
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
@@ -225,12 +227,14 @@ func (a *App) build(o Options) {
 	a.Invitations = invitation.NewService(a.DB, o.Clock, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
 	a.identities(o.Clock)
 	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts, a.Mail)
+	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds())
 	a.Accounts.Connect(account.Neighbours{
-		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations, Leavers: []account.Leaver{a.Tokens, a.Members, a.Identities},
+		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations,
+		Leavers: []account.Leaver{a.Tokens, a.Members, a.Identities, a.Devices}, Keepers: []account.Keeper{a.Invitations, a.Organizations, a.Reports},
 	}, account.Registration(a.Settings.Registration))
 	a.Backups = a.schedule(o.Program)
-	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds())
 	a.Announcements = announcement.NewService(a.DB, a.Jobs, a.Mail, a.Organizations)
+	a.TakeOut = takeout.NewService(a.DB, o.Clock)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, a.Reports, keeper)
 }
 
@@ -250,7 +254,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	a.Mail.SetPublicURL(publicURL)
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
-		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports,
+		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports, TakeOut: a.TakeOut,
 		Access:    access.NewService(a.DB, a.resolver.Find),
 		Retention: a.Organizations.Retention, Fit: a.fit, Notice: a.notice,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),

@@ -54,6 +54,7 @@ const (
 	IdentityUnlink      Action = "account.identity_unlink"
 	DeviceApprove       Action = "account.device_approve"
 	RefreshReuse        Action = "account.refresh_reuse"
+	AccountErase        Action = "account.erase" // a person was taken out of events of the stream
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -110,6 +111,7 @@ var wires = map[Action]Wire{
 	IdentityUnlink:      {"DELETE", "MEMBERS_AND_ROLES", "", false},
 	DeviceApprove:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
 	RefreshReuse:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
+	AccountErase:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.
