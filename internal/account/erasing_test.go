@@ -77,7 +77,7 @@ func traces(t *testing.T, s *apptest.Server, words ...string) []string {
 				}
 			}
 		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // the one connection is needed again here
 			t.Fatal(err)
 		}
 	}
@@ -270,7 +270,7 @@ func TestTamperingAfterErasure(t *testing.T) {
 			}
 			list = append(list, e)
 		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil { //nolint:sqlclosecheck // the one connection is needed again here
 			t.Fatal(err)
 		}
 		set := func(seq int64, column string, value any) {

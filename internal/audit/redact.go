@@ -121,11 +121,10 @@ func firstUnnamed(q store.Querier, stream string, list []altered) (bad *BadEvent
 	if err := store.Each(q, `SELECT payload, digest FROM event WHERE organization_id = $1 AND action = $2 AND payload IS NOT NULL ORDER BY seq`,
 		func(s store.Scan) error {
 			var payload, digest []byte
-			if err := s(&payload, &digest); err != nil {
-				return nil // it is found where the chain is walked
-			}
-			for seq, sum := range RedactedBy(payload, digest) {
-				named[seq] = sum
+			if s(&payload, &digest) == nil { // else the walk over the chain has found it
+				for seq, sum := range RedactedBy(payload, digest) {
+					named[seq] = sum
+				}
 			}
 			return nil
 		}, stream, AccountErase); err != nil {
