@@ -21,8 +21,9 @@ const closedName = "deleted account"
 // there is always one.
 //
 // A row stays, so that what points at the account finds something: it is disabled and
-// says nothing of the person. The address is free again. The record keeps its events.
-func (s *Service) Close(ctx context.Context, pass authz.Pass, password, email string) error {
+// says nothing of the person. The address is free again. The record keeps its events,
+// unless the person asks to be erased: then a job takes them out of it.
+func (s *Service) Close(ctx context.Context, pass authz.Pass, password, email string, erase bool) error {
 	if err := pass.For(authz.AccountEdit); err != nil {
 		return err
 	}
@@ -40,7 +41,13 @@ func (s *Service) Close(ctx context.Context, pass authz.Pass, password, email st
 	if err != nil {
 		return err
 	}
-	return store.Do(ctx, s.db, pass, func(tx *store.Tx) error { return s.leave(tx, pass, r.ID) })
+	return store.Do(ctx, s.db, pass, func(tx *store.Tx) error {
+		if erase {
+			_, err := s.leaveWithoutTrace(tx, pass, r.ID)
+			return err
+		}
+		return s.leave(tx, pass, r.ID)
+	})
 }
 
 // CloseFor is Close for the operator of the server, who gives the address again.

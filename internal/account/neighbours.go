@@ -26,6 +26,8 @@ type Neighbours struct {
 	Organizations Organizations
 	// Leavers take away what a person leaves behind.
 	Leavers []Leaver
+	// Keepers forget the addresses of a person who is erased.
+	Keepers []Keeper
 }
 
 // Mail is how letters leave.
@@ -68,4 +70,5 @@ func (s *Service) Connect(n Neighbours, registration Registration) {
 	s.near, s.registration = n, registration
 	n.Jobs.Handle(signUpJob, s.answerSignUp)
 	n.Jobs.Handle(resetJob, s.answerReset)
+	n.Jobs.Handle(eraseJob, s.erase)
 }

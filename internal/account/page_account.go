@@ -36,7 +36,7 @@ func (h *pages) account(r *console.Request) error {
 	if h.service.near.Mail.Enabled() {
 		page.Links = append(page.Links, pageLink{"Change the address", accountPath + "/email"})
 	}
-	page.Links = append(page.Links, pageLink{"Delete the account", accountPath + "/delete"})
+	page.Links = append(page.Links, pageLink{"Download everything that is kept about you", accountPath + "/export"}, pageLink{"Delete the account", accountPath + "/delete"})
 	return plain(r, http.StatusOK, "Your account", page)
 }
 
@@ -118,7 +118,10 @@ func (h *pages) closePage(r *console.Request) (plainPage, error) {
 			fmt.Sprintf("The account %s goes for good: you leave every organization, and the API tokens that you made are deleted. What you did stays in the record of the organizations.", found.Email),
 			"The owner of an organization has to transfer it first.",
 		},
-		Form:  &console.Form{Action: accountPath + "/delete", Button: "Delete the account", Danger: true, Fields: []console.Field{field}},
+		Form: &console.Form{Action: accountPath + "/delete", Button: "Delete the account", Danger: true, Fields: []console.Field{field, {
+			Name: "erase", Label: "Also take me out of the record", Type: "checkbox", Value: "yes", Optional: true,
+			Help: "What you did stays, under a pseudonym that nobody can resolve.",
+		}}},
 		Links: []pageLink{backLink},
 	}, nil
 }
@@ -138,7 +141,7 @@ func (h *pages) close(r *console.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.service.Close(r.Context(), r.Pass, r.PostFormValue("password"), r.PostFormValue("email")); err != nil {
+	if err := h.service.Close(r.Context(), r.Pass, r.PostFormValue("password"), r.PostFormValue("email"), r.PostFormValue("erase") != ""); err != nil {
 		return again(r, closeTitle, page, err)
 	}
 	r.ClearSession()

@@ -53,6 +53,7 @@ type changeEmailRequest struct {
 type closeRequest struct {
 	Password string `json:"password,omitempty" maxLength:"1024" doc:"The account's password."`
 	Email    string `json:"email,omitempty" maxLength:"254" doc:"The account's address, for an account that has no password."`
+	Erase    bool   `json:"erase,omitempty" doc:"Also take the person out of every event: a pseudonym stands there instead. Nothing brings it back."`
 }
 
 // noDryRun is said of what somebody does who is not known yet: to foresee it would
@@ -168,5 +169,5 @@ func (h *handlers) changeEmail(ctx context.Context, pass authz.Pass, in *changeE
 type closeInput struct{ Body closeRequest }
 
 func (h *handlers) close(ctx context.Context, pass authz.Pass, in *closeInput) (route.Empty, error) {
-	return route.Empty{}, h.service.Close(ctx, pass, in.Body.Password, in.Body.Email)
+	return route.Empty{}, h.service.Close(ctx, pass, in.Body.Password, in.Body.Email, in.Body.Erase)
 }

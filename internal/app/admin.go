@@ -30,6 +30,8 @@ const (
 	CommandUserEnable           = "user-enable"
 	CommandUserLimit            = "user-limit"
 	CommandUserDelete           = "user-delete"
+	CommandUserErase            = "user-erase"
+	CommandUserExport           = "user-export"
 	CommandDemoRemove           = "demo-remove"
 	CommandOrganizationList     = "organization-list"
 	CommandOrganizationShow     = "organization-show"
@@ -109,6 +111,8 @@ var commands = map[string]command{
 	CommandUserEnable:           run((*App).enableUser),
 	CommandUserLimit:            run((*App).limitUser),
 	CommandUserDelete:           run((*App).deleteUser),
+	CommandUserErase:            run((*App).eraseUser),
+	CommandUserExport:           run((*App).exportUser),
 	CommandDemoRemove:           run((*App).removeDemo),
 	CommandOrganizationList:     run((*App).listOrganizations),
 	CommandOrganizationShow:     run((*App).showOrganization),

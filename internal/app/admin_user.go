@@ -6,6 +6,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/account"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/takeout"
 )
 
 // ListRequest asks for a part of a list of the operator's.
@@ -86,4 +87,12 @@ type UserDeleteAnswer struct {
 func (a *App) deleteUser(ctx context.Context, in UserDeleteRequest) (UserDeleteAnswer, error) {
 	gone, err := a.Accounts.CloseFor(ctx, operator(), in.User, in.Confirmed)
 	return UserDeleteAnswer{gone}, err
+}
+
+func (a *App) eraseUser(ctx context.Context, in UserDeleteRequest) (account.Erased, error) {
+	return a.Accounts.EraseFor(ctx, operator(), in.User, in.Confirmed)
+}
+
+func (a *App) exportUser(ctx context.Context, in UserRequest) (takeout.Export, error) {
+	return a.TakeOut.Of(ctx, operator(), in.User)
 }

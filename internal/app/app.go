@@ -40,6 +40,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/route"
 	"github.com/guildhall-dev/guildhall/internal/seal"
 	"github.com/guildhall-dev/guildhall/internal/store"
+	"github.com/guildhall-dev/guildhall/internal/takeout"
 )
 
 // Options are the seams for tests; the zero value is the real thing.
@@ -74,6 +75,7 @@ type App struct {
 	Backups       *backup.Schedule
 	Reports       *report.Service
 	Announcements *announcement.Service
+	TakeOut       *takeout.Service
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
@@ -232,12 +234,14 @@ func (a *App) build(o Options) {
 	a.Invitations = invitation.NewService(a.DB, o.Clock, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
 	a.identities(o.Clock)
 	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts, a.Mail)
+	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds(), a.mailedHeads())
 	a.Accounts.Connect(account.Neighbours{
-		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations, Leavers: []account.Leaver{a.Tokens, a.Members, a.Identities},
+		Mail: a.Mail, Jobs: a.Jobs, Invitations: a.Invitations, Organizations: a.Organizations,
+		Leavers: []account.Leaver{a.Tokens, a.Members, a.Identities, a.Devices}, Keepers: []account.Keeper{a.Invitations, a.Organizations, a.Reports},
 	}, account.Registration(a.Settings.Registration))
 	a.Backups = a.schedule(o.Program)
-	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds(), a.mailedHeads())
 	a.Announcements = announcement.NewService(a.DB, a.Jobs, a.Mail, a.Organizations)
+	a.TakeOut = takeout.NewService(a.DB, o.Clock)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, a.Reports, keeper)
 }
 
@@ -258,7 +262,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	questions := access.NewService(a.DB, a.resolver.Find)
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
-		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports,
+		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports, TakeOut: a.TakeOut,
 		Access:    questions,
 		Retention: a.Organizations.Retention, Heads: a.heads, Fit: a.fit, Notice: a.notice,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),

@@ -55,6 +55,7 @@ const (
 	DeviceApprove       Action = "account.device_approve"
 	RefreshReuse        Action = "account.refresh_reuse"
 	EventsExport        Action = "events.export"
+	AccountErase        Action = "account.erase" // a person was taken out of events of the stream
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -112,6 +113,7 @@ var wires = map[Action]Wire{
 	DeviceApprove:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
 	RefreshReuse:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
 	EventsExport:        {"EXPORT", "ORGANIZATION", "", false},
+	AccountErase:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
 }
 
 // Wires gives the table of actions, for tests and the documentation.

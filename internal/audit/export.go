@@ -78,7 +78,7 @@ func BeginExport(q store.Querier, f Filter, all bool, now clock.Time) (Opening, 
 	return o, err
 }
 
-const exportPage = `SELECT seq, digest, hash, CASE WHEN payload IS NULL THEN 1 ELSE 0 END, CASE WHEN` + conditions + `THEN payload END
+const exportPage = `SELECT seq, digest, hash, CASE WHEN payload IS NULL THEN 1 ELSE 0 END, CASE WHEN` + period + conditions + `THEN payload END
 	FROM event WHERE organization_id = $1 AND seq > $15 AND seq <= $16 ORDER BY seq LIMIT $17`
 
 // ExportPage reads the events behind a number, oldest first; those that the filter

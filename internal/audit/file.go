@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +26,10 @@ type FileReport struct {
 	Events  int64 `json:"events"`
 	LeftOut int64 `json:"left_out"`
 	Erased  int64 `json:"erased"`
+	// Redacted say something else since a person was erased, and an event in the file
+	// names them; Unproved do too, and the event that would is not in the file.
+	Redacted int64 `json:"redacted"`
+	Unproved int64 `json:"unproved"`
 	// Against is how many noted heads the file was held against.
 	Against int `json:"against"`
 }
@@ -40,6 +45,8 @@ type file struct {
 	last     int64
 	previous Hash
 	noted    map[int64]Noted
+	named    map[int64]string // what the erasures in the file say of events
+	altered  []altered        // events that say something else than their digest is of
 }
 
 // VerifyFile walks an exported file, with neither a database nor a key: each line is as
@@ -47,7 +54,7 @@ type file struct {
 // A *BadEvent is the first event that is not. key, where given, must have signed it; the
 // chain must lead to the noted heads.
 func VerifyFile(r io.Reader, key string, noted []Noted) (FileReport, error) {
-	f := &file{lines: bufio.NewReaderSize(r, 64<<10), noted: map[int64]Noted{}}
+	f := &file{lines: bufio.NewReaderSize(r, 64<<10), noted: map[int64]Noted{}, named: map[int64]string{}}
 	if err := f.open(); err != nil {
 		return f.report, err
 	}
@@ -75,18 +82,46 @@ func VerifyFile(r io.Reader, key string, noted []Noted) (FileReport, error) {
 	if err := f.compare(f.last, f.previous); err != nil {
 		return f.report, err
 	}
+	err := f.walk()
+	var bad *BadEvent
+	if err == nil || errors.As(err, &bad) {
+		if earlier := f.settle(); earlier != nil { // they stand before where the walk ended
+			err = earlier
+		}
+	}
+	return f.report, err
+}
+
+func (f *file) walk() error {
 	for {
 		line, err := f.line()
 		if errors.Is(err, io.EOF) {
-			return f.report, f.end()
+			return f.end()
 		}
 		if err == nil {
 			err = f.event(line)
 		}
 		if err != nil {
-			return f.report, err
+			return err
 		}
 	}
+}
+
+// settle judges the events that say something else than they did: an erasure of the
+// same chain names them and what they say now, or they were altered. A file that left
+// events out may have left out the erasure.
+func (f *file) settle() error {
+	for _, a := range f.altered {
+		switch sum, ok := f.named[a.seq]; {
+		case sum == hex.EncodeToString(a.now[:]):
+			f.report.Redacted++
+		case !ok && !f.report.Complete:
+			f.report.Unproved++
+		default:
+			return f.bad(a.seq, "", "its content was altered: the digest does not match, and no erasure names it")
+		}
+	}
+	return nil
 }
 
 // line reads a line with its end; io.EOF behind the last.
@@ -206,8 +241,9 @@ func (f *file) wrong(e Exported, line []byte) (reason string, event id.Event) {
 	}
 	if e.Payload != nil {
 		if sum := sha256.Sum256([]byte(*e.Payload)); !bytes.Equal(sum[:], e.Digest) {
-			return "its content was altered: the digest does not match", ""
+			f.altered = append(f.altered, altered{seq: e.Seq, now: sum})
 		}
+		maps.Copy(f.named, RedactedBy([]byte(*e.Payload), e.Digest))
 		var p Payload
 		if err := json.Unmarshal([]byte(*e.Payload), &p); err != nil || p.Stream != f.report.Stream {
 			return "its content is that of another chain, or of none", ""

@@ -46,6 +46,8 @@ type Payload struct {
 	Before      json.RawMessage `json:"before,omitempty"`
 	After       json.RawMessage `json:"after,omitempty"`
 	Changed     []string        `json:"changed,omitempty"`
+	// Redacted says that a person was taken out later: the digest is that of what it said before.
+	Redacted bool `json:"redacted,omitempty"`
 }
 
 // Who is the actor as an event keeps it.

@@ -36,6 +36,9 @@ type Report struct {
 	// Erased events have no bytes any more (purge, erasure of a person); their
 	// digests are still chained.
 	Erased int64 `json:"erased"`
+	// Redacted events have other bytes since a person was erased, and an event of the
+	// same chain says so.
+	Redacted int64 `json:"redacted"`
 }
 
 type storedHead struct {
@@ -144,6 +147,7 @@ func verifyChain(q store.Querier, h storedHead, headMAC []byte, purged map[strin
 			return err
 		}
 	}
+	var rewritten []altered
 	err := store.Each(q, chainRows, func(s store.Scan) error {
 		var e storedEvent
 		c := &e.columns
@@ -154,8 +158,12 @@ func verifyChain(q store.Querier, h storedHead, headMAC []byte, purged map[strin
 		if e.seq > last+1 {
 			return &BadEvent{Stream: h.id, Seq: last + 1, Reason: fmt.Sprintf("missing: after event %d comes event %d", last, e.seq)}
 		}
-		if reason := e.bad(last, previous, h.id, purged[h.id]); reason != "" {
+		a, reason := e.bad(last, previous, h.id, purged[h.id])
+		if reason != "" {
 			return &BadEvent{Stream: h.id, Seq: e.seq, ID: c.id, Reason: reason}
+		}
+		if a != nil {
+			rewritten = append(rewritten, *a)
 		}
 		last, previous = e.seq, e.hash
 		r.Events++
@@ -164,12 +172,20 @@ func verifyChain(q store.Querier, h storedHead, headMAC []byte, purged map[strin
 		}
 		return nil
 	}, h.id, behind)
-	if err != nil {
-		var bad *BadEvent
-		if errors.As(err, &bad) {
-			return bad
-		}
+	var bad *BadEvent
+	if err != nil && !errors.As(err, &bad) {
 		return err
+	}
+	// They all stand before the event at which the walk ended, if it did.
+	earlier, redacted, err := firstUnnamed(q, h.id, rewritten)
+	r.Redacted += redacted
+	switch {
+	case err != nil:
+		return err
+	case earlier != nil:
+		return earlier
+	case bad != nil:
+		return bad
 	}
 	if err := verifyHead(h, headMAC); err != nil {
 		return err
@@ -187,30 +203,35 @@ func verifyChain(q store.Querier, h storedHead, headMAC []byte, purged map[strin
 	return nil
 }
 
-// bad says what is wrong with an event that should follow the given one.
-func (e storedEvent) bad(last int64, previous []byte, stream string, purged bool) string {
+// bad says what is wrong with an event that should follow the given one. One that says
+// something else than its digest is of may have been redacted; it is given back.
+func (e storedEvent) bad(last int64, previous []byte, stream string, purged bool) (*altered, string) {
 	if e.seq <= last {
-		return "its number is there twice; it was inserted"
+		return nil, "its number is there twice; it was inserted"
 	}
 	if e.payload == nil && !purged {
-		return "its content was removed, and no purge of its organization is on record"
+		return nil, "its content was removed, and no purge of its organization is on record"
 	}
+	var other *altered
 	if e.payload != nil {
-		if sum := sha256.Sum256(e.payload); !bytes.Equal(sum[:], e.digest) {
-			return "its content was altered: the digest does not match"
-		}
 		var p Payload
-		if err := json.Unmarshal(e.payload, &p); err != nil {
-			return "its content cannot be read"
-		}
-		if p.Stream != stream || e.columns != p.columns() {
-			return "its columns were altered: they do not say what its content says"
+		readable := json.Unmarshal(e.payload, &p) == nil
+		same := readable && p.Stream == stream && e.columns == p.columns()
+		if sum := sha256.Sum256(e.payload); !bytes.Equal(sum[:], e.digest) {
+			other = &altered{e.seq, sum, BadEvent{Stream: stream, Seq: e.seq, ID: e.columns.id}, !same}
+		} else if !readable {
+			return nil, "its content cannot be read"
+		} else if !same {
+			return nil, "its columns were altered: they do not say what its content says"
 		}
 	}
 	if !bytes.Equal(store.ChainHash(previous, e.seq, e.digest), e.hash) {
-		return "its link to the event before does not match: one of them was altered, moved or inserted"
+		if other != nil {
+			return nil, "its content was altered: the digest does not match"
+		}
+		return nil, "its link to the event before does not match: one of them was altered, moved or inserted"
 	}
-	return ""
+	return other, ""
 }
 
 func (p Payload) columns() columns {

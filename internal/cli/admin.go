@@ -84,6 +84,9 @@ type userCommands struct {
 	Set     userSetCommand     `cmd:"" help:"Change what a person may."`
 	Delete  userDeleteCommand  `cmd:"" help:"Delete a person's account for good: they leave every organization, the API tokens that they made go, the address is free again. Refused while they own an organization."`
 
+	Erase  userEraseCommand  `cmd:"" help:"Delete a person's account as delete does, and take the person out of every event: a pseudonym stands there instead, and the chains still verify."`
+	Export userExportCommand `cmd:"" help:"Write everything that is held about a person as JSON, to a file or to the output."`
+
 	ResetPassword userResetPasswordCommand `cmd:"" help:"Set a person's password, or print a link with which they choose one within an hour. Their sessions and access tokens end with the change."`
 	ChangeEmail   userChangeEmailCommand   `cmd:"" help:"Give a person another e-mail address, which counts as verified."`
 }

@@ -57,6 +57,9 @@ func (c verifyCommand) Run(o output) error {
 		if report.Erased > 0 {
 			words += fmt.Sprintf(" The content of %d was erased; their digests are in place.", report.Erased)
 		}
+		if report.Redacted > 0 {
+			words += fmt.Sprintf(" A person was taken out of %d; an event of the same chain names each.", report.Redacted)
+		}
 		if len(noted) > 0 {
 			words += fmt.Sprintf("\nNoted heads that they lead to: %d.", len(noted))
 		}
@@ -115,6 +118,12 @@ func (c verifyCommand) file(noted []audit.Noted) (*audit.FileReport, string, err
 	}
 	if r.Erased > 0 {
 		words += fmt.Sprintf(" The content of %d was erased; their digests are in place.", r.Erased)
+	}
+	if r.Redacted > 0 {
+		words += fmt.Sprintf(" A person was taken out of %d; an event in the file names each.", r.Redacted)
+	}
+	if r.Unproved > 0 {
+		words += fmt.Sprintf("\n%d say something else than when they were written, and the event of the erasure that would name them is not in the file: export the whole chain.", r.Unproved)
 	}
 	switch {
 	case r.LeftOut > 0 && r.Format == audit.CSV:

@@ -119,6 +119,15 @@ func (r *Request) Show(p Page, status int, title string, data any) error {
 	return nil
 }
 
+// Download answers with a file to keep.
+func (r *Request) Download(name, mediaType string, content []byte) {
+	header := r.w.Header()
+	header.Set("Content-Type", mediaType)
+	header.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	header.Set("Cache-Control", "no-store")
+	_, _ = r.w.Write(content) // the browser has gone when this fails
+}
+
 // Redirect sends the browser on, with a GET.
 func (r *Request) Redirect(to string) { http.Redirect(r.w, r.Request, to, http.StatusSeeOther) }
 

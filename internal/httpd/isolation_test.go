@@ -29,6 +29,7 @@ var accountLevel = map[string]struct{ person, token int }{
 	"createUserSignUp":       {200, 403},
 	"listMyInvitations":      {200, 403},
 	"listMySessions":         {200, 403},
+	"exportMyAccount":        {200, 403},
 	"endMySession":           {404, 403},
 	"endMyOtherSessions":     {204, 403},
 	"signOut":                {204, 403},

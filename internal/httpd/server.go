@@ -34,6 +34,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/role"
 	"github.com/guildhall-dev/guildhall/internal/route"
 	"github.com/guildhall-dev/guildhall/internal/store"
+	"github.com/guildhall-dev/guildhall/internal/takeout"
 )
 
 // Limits of every request.
@@ -59,6 +60,7 @@ type Services struct {
 	Identities    *oidc.Service
 	Devices       *device.Service
 	Reports       *report.Service
+	TakeOut       *takeout.Service
 	Access        *access.Service
 	Retention     activity.Retention
 	Heads         *audit.Signer
@@ -95,6 +97,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	device.Pages(pages, s.Devices)
 	invitation.Pages(pages, s.Invitations)
 	report.Pages(pages, s.Reports)
+	takeout.Pages(pages, s.TakeOut)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)
@@ -110,6 +113,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 // operations is the route table, a line a feature.
 func operations(r *route.Router, s Services, publicURL string, streams *activity.Streams) {
 	account.Register(r, s.Accounts)
+	takeout.Register(r, s.TakeOut)
 	oidc.Register(r, s.Identities)
 	device.Register(r, s.Devices, publicURL)
 	organization.Register(r, s.Organizations, s.DB.Heads())
