@@ -44,6 +44,12 @@ func (p Pass) Beside() (any, store.HeadState) {
 	return p.beside, p.seen[0].At
 }
 
+// Alone is the pass without what was read beside the rights, for who must read anew.
+func (p Pass) Alone() Pass {
+	p.beside = nil
+	return p
+}
+
 // Head is the head that a Write under this pass stands on.
 func (p Pass) Head() string { return p.head }
 

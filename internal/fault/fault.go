@@ -45,6 +45,7 @@ const (
 	InvitationExpired  Code = "invitation_expired"
 	WrongAccount       Code = "wrong_account"
 	IdempotencyReused  Code = "idempotency_key_reused"
+	PreconditionFailed Code = "precondition_failed"
 	TooManyRequests    Code = "too_many_requests"
 	NotImplemented     Code = "not_implemented"
 	Unavailable        Code = "unavailable"
@@ -93,6 +94,7 @@ var catalogue = map[Code]Entry{
 	InvitationExpired:  {400, "Bad Request", "The invitation has expired; ask for a new one."},
 	WrongAccount:       {403, "Forbidden", "The invitation is for another e-mail address."},
 	IdempotencyReused:  {409, "Conflict", "This Idempotency-Key was used for another request; use a new key."},
+	PreconditionFailed: {412, "Precondition Failed", "It has changed since you read it; nothing was done. Read it again, then repeat your change."},
 	TooManyRequests:    {429, "Too Many Requests", "Too many attempts; wait a little and try again."},
 	NotImplemented:     {501, "Not Implemented", "Guildhall does not serve this operation yet."},
 	Unavailable:        {503, "Service Unavailable", "The service cannot answer right now; try again."},
