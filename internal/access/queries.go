@@ -1,44 +1,66 @@
 package access
 
 import (
+	"errors"
+
 	"github.com/guildhall-dev/guildhall/internal/authn"
+	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-// subjects are the members and the API tokens of an organization. role holds the
-// stored role until the decision names it; a token has its creator's and its own.
-// Tokens that expired ($2) or whose creator is no member are left out.
-const subjects = `WITH subject (kind, user_id, token_id, role, token_role, name, name_key) AS (
-	SELECT 'user', m.user_id, '', m.role, '', a.email, a.email_key FROM member m JOIN account a ON a.id = m.user_id WHERE m.organization_id = $1
-	UNION ALL
-	SELECT 'api_token', t.created_by, t.id, m.role, t.role, t.name, t.name_key FROM api_token t
-	JOIN member m ON m.organization_id = t.organization_id AND m.user_id = t.created_by
-	WHERE t.organization_id = $1 AND (t.expires_at = 0 OR t.expires_at > $2))
-	SELECT kind, user_id, token_id, role, token_role, name FROM subject `
+// The members and the API tokens of an organization, with the roles as they are kept;
+// a token has its creator's and its own. Tokens that expired ($2) or whose creator is
+// no member are left out.
+const (
+	members = `SELECT m.user_id, m.role, a.email, a.email_key FROM member m JOIN account a ON a.id = m.user_id WHERE m.organization_id = $1`
+	tokens  = `SELECT t.id, t.created_by, m.role, t.role, t.name, t.name_key FROM api_token t
+		JOIN member m ON m.organization_id = t.organization_id AND m.user_id = t.created_by
+		WHERE t.organization_id = $1 AND (t.expires_at = 0 OR t.expires_at > $2)`
+)
 
-func scan(organization id.Organization) func(store.Scan) (Subject, error) {
+func scanMember(s store.Scan) (x Subject, err error) {
+	var role authz.RoleName
+	x.Actor.Kind = authn.Person
+	err = s(&x.Actor.User, &role, &x.Actor.Name, &x.nameKey)
+	x.held = []authz.RoleName{role}
+	return x, err
+}
+
+func scanToken(organization id.Organization) func(store.Scan) (Subject, error) {
 	return func(s store.Scan) (x Subject, err error) {
-		var role string
+		var role authz.RoleName
 		a := &x.Actor
-		if err = s(&a.Kind, &a.User, &a.Token, &role, &a.TokenRole, &a.Name); err != nil {
-			return x, err
-		}
-		x.Through = []string{role}
-		if a.Kind == authn.APIToken {
-			a.Organization = organization
-			x.Through = append(x.Through, a.TokenRole)
-		}
-		return x, nil
+		a.Kind, a.Organization = authn.APIToken, organization
+		err = s(&a.Token, &a.User, &role, &a.TokenRole, &a.Name, &x.nameKey)
+		x.held = []authz.RoleName{role, authz.RoleName(a.TokenRole)}
+		return x, err
 	}
 }
 
-func listSubjects(q store.Querier, organization id.Organization, now clock.Time) ([]Subject, error) {
-	return store.All(q, subjects+`ORDER BY kind DESC, name_key`, scan(organization), organization, now)
+// eachSubject hands every member and every token in force to fn, in no order.
+func eachSubject(q store.Querier, organization id.Organization, now clock.Time, fn func(Subject) error) error {
+	hand := func(scan func(store.Scan) (Subject, error)) func(store.Scan) error {
+		return func(s store.Scan) error {
+			x, err := scan(s)
+			if err != nil {
+				return err
+			}
+			return fn(x)
+		}
+	}
+	if err := store.Each(q, members, hand(scanMember), organization); err != nil {
+		return err
+	}
+	return store.Each(q, tokens, hand(scanToken(organization)), organization, now)
 }
 
 // findSubject finds a member by the user's id, or a token by its own.
 func findSubject(q store.Querier, organization id.Organization, who string, now clock.Time) (Subject, error) {
-	return store.One(q, subjects+`WHERE (kind = 'user' AND user_id = $3) OR token_id = $3`, scan(organization), organization, now, who)
+	x, err := store.One(q, members+` AND m.user_id = $2`, scanMember, organization, who)
+	if errors.Is(err, store.ErrNone) {
+		x, err = store.One(q, tokens+` AND t.id = $3`, scanToken(organization), organization, now, who)
+	}
+	return x, err
 }

@@ -67,6 +67,11 @@ func (p Pass) Also(permission Permission) bool {
 	return p.system != "" || Decide(p.rights, permission, p.scope).Allowed
 }
 
+// Sees tells whether the holder sees a further thing of the same organization.
+func (p Pass) Sees(s Scope) bool {
+	return p.system != "" || (s.Organization == p.scope.Organization && Decide(p.rights, OrganizationView, s).Visible)
+}
+
 // Operator refuses everybody but the server itself and its operator.
 func (p Pass) Operator() error {
 	if p.system != "" {
