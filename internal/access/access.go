@@ -9,6 +9,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
@@ -32,12 +33,15 @@ func (x Subject) key() (key [2]authz.RoleName) {
 	return key
 }
 
-// place orders the subjects: members first, each kind by name.
+// What a place begins with.
+const membersPlace, tokensPlace = "1", "2"
+
+// place orders the subjects: members as their accounts were made, then tokens by name.
 func (x Subject) place() string {
 	if x.Actor.Kind == authn.Person {
-		return "1" + x.nameKey
+		return membersPlace + string(x.Actor.User)
 	}
-	return "2" + x.nameKey
+	return tokensPlace + x.nameKey
 }
 
 // Answer is a decision about somebody.
@@ -137,7 +141,8 @@ type Page struct {
 	Next    string
 }
 
-// Who lists everybody who may do a thing: members first, then API tokens, by name.
+// Who lists everybody who may do a thing: members first, the oldest accounts at the
+// front, then API tokens by name.
 func (s *Service) Who(ctx context.Context, pass authz.Pass, permission authz.Permission, object string, mode authz.Mode, size int, after string) (Page, error) {
 	if err := pass.For(authz.MemberRead); err != nil {
 		return Page{}, err
@@ -157,31 +162,28 @@ func (s *Service) Who(ctx context.Context, pass authz.Pass, permission authz.Per
 			return err
 		}
 		decided := map[[2]authz.RoleName]Answer{} // one decision for all who hold the same roles
-		var may []Subject
-		err = eachSubject(q, pass.Organization(), s.db.Now(), func(x Subject) error {
-			a, ok := decided[x.key()]
-			if !ok {
-				a = x.decide(roles, permission, scope)
+		var may [2][][2]authz.RoleName            // of members, of tokens
+		err = eachHolding(q, pass.Organization(), s.db.Now(), func(x Subject, number int) {
+			if a := x.decide(roles, permission, scope); a.Allowed {
 				decided[x.key()] = a
+				kind := len(x.held) - 1
+				may[kind] = append(may[kind], x.key())
+				page.Total += number
 			}
-			if a.Allowed {
-				page.Total++
-				if x.place() > from {
-					may = append(may, x)
-				}
-			}
-			return nil
 		})
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(may, func(a, b Subject) int { return strings.Compare(a.place(), b.place()) })
-		if len(may) > size {
-			may = may[:size]
-			page.Next = base64.RawURLEncoding.EncodeToString([]byte(may[size-1].place()))
+		found, err := listHolders(q, pass.Organization(), s.db.Now(), may, from, size+1)
+		if err != nil {
+			return err
 		}
-		page.Answers = make([]Answer, len(may))
-		for i, x := range may {
+		if len(found) > size {
+			found = found[:size]
+			page.Next = base64.RawURLEncoding.EncodeToString([]byte(found[size-1].place()))
+		}
+		page.Answers = make([]Answer, len(found))
+		for i, x := range found {
 			a := decided[x.key()]
 			x.Through = a.Through
 			page.Answers[i] = Answer{x, a.Decision}
@@ -193,7 +195,7 @@ func (s *Service) Who(ctx context.Context, pass authz.Pass, permission authz.Per
 
 func readToken(token string) (string, error) {
 	place, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil {
+	if err != nil || !utf8.Valid(place) || slices.Contains(place, 0) {
 		checks := &fault.Checks{}
 		checks.Add("continueToken", "is not one that a page has given")
 		return "", checks.Err()

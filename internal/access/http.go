@@ -38,7 +38,7 @@ type accessAnswer struct {
 }
 
 type whoAnswer struct {
-	Results []accessAnswer `json:"results" doc:"Who may, members first, then API tokens, each by name."`
+	Results []accessAnswer `json:"results" doc:"Who may: members first, the oldest accounts at the front, then API tokens by name."`
 	Total   int            `json:"total" doc:"How many there are on all pages together."`
 	Next    string         `json:"continue_token,omitempty" doc:"Give it as continueToken for the next page; left out on the last."`
 }
