@@ -70,6 +70,7 @@ func Register(r *route.Router, s *Service) {
 		Summary: "Who may do a thing?", Description: "Every member and API token that may, and through which roles, page by page.",
 		Permission: authz.MemberRead, Scope: route.InOrganization,
 	}, h.who)
+	registerReview(r, h, tag)
 }
 
 // Question is what both operations ask.

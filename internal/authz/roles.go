@@ -81,3 +81,16 @@ func (r Roles) Rights(refs ...RoleName) Rights {
 	}
 	return NewRights(list...)
 }
+
+// Names are the names of roles; one that is gone has none.
+func (r Roles) Names(refs ...RoleName) []string {
+	names := []string{}
+	for _, ref := range refs {
+		if role, ok := roles[ref]; ok {
+			names = append(names, string(role.Name))
+		} else if role, ok := r.custom[ref]; ok {
+			names = append(names, string(role.Name))
+		}
+	}
+	return names
+}

@@ -26,6 +26,9 @@ func (r *Router) describeConditions() {
 			success.Headers["ETag"] = &huma.Param{Schema: &huma.Schema{Type: "string"}, Description: words}
 		}
 		doc.Responses["412"] = refused
+		if op.Stream {
+			continue
+		}
 		if op.Method == http.MethodGet {
 			tag("Names the answer; it stays the same for as long as the answer does.")
 			doc.Parameters = append(doc.Parameters,

@@ -61,6 +61,8 @@ type Operation struct {
 	// Fleeting are the fields of a reading operation's answer that change without
 	// anybody's edit; If-Match looks past them.
 	Fleeting []string
+	// Stream marks an operation that answers piece by piece.
+	Stream bool
 	// Own marks an operation that the public contract does not have.
 	Own bool
 }
