@@ -85,4 +85,3 @@ func (b *beginning) Write(p []byte) (int, error) {
 	b.gone = b.gone || err != nil
 	return n, err
 }
-
