@@ -5,8 +5,11 @@ package access
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
@@ -20,10 +23,26 @@ type Subject struct {
 	Actor authn.Actor
 	// Through is the name of each role that decides together.
 	Through []string
+	held    []authz.RoleName // the same as they are kept
+	nameKey string
 }
 
-// key is the same for all who hold the same roles.
-func (s Subject) key() string { return string(s.Actor.Kind) + "|" + strings.Join(s.Through, "|") }
+// key is what decides.
+func (x Subject) key() (key [2]authz.RoleName) {
+	copy(key[:], x.held)
+	return key
+}
+
+// What a place begins with.
+const membersPlace, tokensPlace = "1", "2"
+
+// place orders the subjects: members as their accounts were made, then tokens by name.
+func (x Subject) place() string {
+	if x.Actor.Kind == authn.Person {
+		return membersPlace + string(x.Actor.User)
+	}
+	return tokensPlace + x.nameKey
+}
 
 // Answer is a decision about somebody.
 type Answer struct {
@@ -63,11 +82,7 @@ func (s *Service) scope(ctx context.Context, pass authz.Pass, object string, mod
 	if err != nil {
 		return authz.Scope{}, err
 	}
-	rights, err := authz.RightsIn(s.db.Reader(ctx), pass.Actor(), pass.Organization())
-	if err != nil {
-		return authz.Scope{}, err
-	}
-	if !authz.Decide(rights, authz.OrganizationView, scope).Visible {
+	if !pass.Sees(scope) {
 		return authz.Scope{}, unknown
 	}
 	if mode != authz.NoMode {
@@ -94,58 +109,96 @@ func (s *Service) Explain(ctx context.Context, pass authz.Pass, permission authz
 	} else {
 		who = actor.ID()
 	}
-	q := s.db.Reader(ctx)
-	subject, err := findSubject(q, pass.Organization(), who, s.db.Now())
-	if errors.Is(err, store.ErrNone) {
-		return Answer{}, fault.New(fault.NotFound, "There is no member and no API token with this id in the organization.")
-	}
-	if err != nil {
-		return Answer{}, err
-	}
-	return s.decide(q, subject, permission, scope)
-}
-
-func (s *Service) decide(q store.Querier, subject Subject, permission authz.Permission, scope authz.Scope) (Answer, error) {
-	rights, err := authz.RightsIn(q, subject.Actor, scope.Organization)
-	if err != nil {
-		return Answer{}, err
-	}
-	if roles := rights.Roles(); roles != "" {
-		subject.Through = strings.Split(roles, " ∩ ")
-	}
-	return Answer{subject, authz.Decide(rights, permission, scope)}, nil
-}
-
-// Who lists everybody who may do a thing: members first, then API tokens.
-func (s *Service) Who(ctx context.Context, pass authz.Pass, permission authz.Permission, object string, mode authz.Mode) ([]Answer, error) {
-	if err := pass.For(authz.MemberRead); err != nil {
-		return nil, err
-	}
-	scope, err := s.scope(ctx, pass, object, mode)
-	if err != nil {
-		return nil, err
-	}
-	answers := []Answer{}
+	var answer Answer
 	err = s.db.Snapshot(ctx, func(q store.Querier) error {
-		subjects, err := listSubjects(q, pass.Organization(), s.db.Now())
+		subject, err := findSubject(q, pass.Organization(), who, s.db.Now())
+		if errors.Is(err, store.ErrNone) {
+			return fault.New(fault.NotFound, "There is no member and no API token with this id in the organization.")
+		}
 		if err != nil {
 			return err
 		}
-		decided := map[string]Answer{} // one decision for all who hold the same roles
-		for _, subject := range subjects {
-			key := subject.key()
-			a, ok := decided[key]
-			if !ok {
-				if a, err = s.decide(q, subject, permission, scope); err != nil {
-					return err
-				}
-				decided[key] = a
+		roles, err := authz.RolesAbout(q, scope)
+		answer = subject.decide(roles, permission, scope)
+		return err
+	})
+	return answer, err
+}
+
+// decide asks the decision; from then on the subject names its roles.
+func (x Subject) decide(roles authz.Roles, permission authz.Permission, scope authz.Scope) Answer {
+	rights := roles.Rights(x.held...)
+	if names := rights.Roles(); names != "" {
+		x.Through = strings.Split(names, " ∩ ")
+	}
+	return Answer{x, authz.Decide(rights, permission, scope)}
+}
+
+// Page is a part of those who may do a thing.
+type Page struct {
+	Answers []Answer
+	Total   int // of all pages
+	Next    string
+}
+
+// Who lists everybody who may do a thing: members first, the oldest accounts at the
+// front, then API tokens by name.
+func (s *Service) Who(ctx context.Context, pass authz.Pass, permission authz.Permission, object string, mode authz.Mode, size int, after string) (Page, error) {
+	if err := pass.For(authz.MemberRead); err != nil {
+		return Page{}, err
+	}
+	from, err := readToken(after)
+	if err != nil {
+		return Page{}, err
+	}
+	scope, err := s.scope(ctx, pass, object, mode)
+	if err != nil {
+		return Page{}, err
+	}
+	var page Page
+	err = s.db.Snapshot(ctx, func(q store.Querier) error {
+		roles, err := authz.RolesAbout(q, scope)
+		if err != nil {
+			return err
+		}
+		decided := map[[2]authz.RoleName]Answer{} // one decision for all who hold the same roles
+		var may [2][][2]authz.RoleName            // of members, of tokens
+		err = eachHolding(q, pass.Organization(), s.db.Now(), func(x Subject, number int) {
+			if a := x.decide(roles, permission, scope); a.Allowed {
+				decided[x.key()] = a
+				kind := len(x.held) - 1
+				may[kind] = append(may[kind], x.key())
+				page.Total += number
 			}
-			if a.Allowed {
-				answers = append(answers, Answer{Subject{subject.Actor, a.Through}, a.Decision})
-			}
+		})
+		if err != nil {
+			return err
+		}
+		found, err := listHolders(q, pass.Organization(), s.db.Now(), may, from, size+1)
+		if err != nil {
+			return err
+		}
+		if len(found) > size {
+			found = found[:size]
+			page.Next = base64.RawURLEncoding.EncodeToString([]byte(found[size-1].place()))
+		}
+		page.Answers = make([]Answer, len(found))
+		for i, x := range found {
+			a := decided[x.key()]
+			x.Through = a.Through
+			page.Answers[i] = Answer{x, a.Decision}
 		}
 		return nil
 	})
-	return answers, err
+	return page, err
+}
+
+func readToken(token string) (string, error) {
+	place, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || !utf8.Valid(place) || slices.Contains(place, 0) {
+		checks := &fault.Checks{}
+		checks.Add("continueToken", "is not one that a page has given")
+		return "", checks.Err()
+	}
+	return string(place), nil
 }

@@ -61,18 +61,30 @@ func TestWho(t *testing.T) {
 		jane.Token(t, acme, "looker", authz.Viewer)
 
 		for query, want := range map[string]string{
-			"permission=project.edit&scope=" + string(shop): "bob@example.com jane@example.com ci",
+			"permission=project.edit&scope=" + string(shop): "jane@example.com bob@example.com ci",
 			"permission=organization.delete":                "jane@example.com",
-			"permission=project.read&scope=" + string(shop): "bob@example.com eve@example.com jane@example.com ci looker",
+			"permission=project.read&scope=" + string(shop): "jane@example.com bob@example.com eve@example.com ci looker",
 		} {
-			r := jane.Get(t, org+"/access/who?"+query).Must(t, 200)
 			var names []string
-			for i := range r.List("results") {
-				names = append(names, r.List("results")[i].(map[string]any)["actor_name"].(string))
-			}
-			if got := strings.Join(names, " "); got != want {
-				t.Errorf("%s: %s, want %s", query, got, want)
+			for _, size := range []string{"100", "1", "2"} { // whatever the pages, it is one list
+				names = nil
+				for token := ""; ; {
+					r := jane.Get(t, org+"/access/who?"+query+"&pageSize="+size+"&continueToken="+token).Must(t, 200)
+					for _, row := range r.List("results") {
+						names = append(names, row.(map[string]any)["actor_name"].(string))
+					}
+					if r.Value("total") != float64(len(strings.Fields(want))) {
+						t.Errorf("%s: the total is %v", query, r.Value("total"))
+					}
+					if token = r.Text("continue_token"); token == "" {
+						break
+					}
+				}
+				if got := strings.Join(names, " "); got != want {
+					t.Errorf("%s in pages of %s: %s, want %s", query, size, got, want)
+				}
 			}
 		}
+		jane.Get(t, org+"/access/who?permission=project.edit&continueToken=!").Refused(t, 400, "invalid_request")
 	})
 }

@@ -102,10 +102,18 @@ type holdings struct {
 	organization id.Organization
 	subjects     map[string]Subject // by the actor's id
 	order        []string
-	rights       map[string]authz.Rights // by the roles that decide together
+	rights       map[holding]authz.Rights
 	granted      []granted               // the projects and clusters that custom roles speak of
 	caller       authz.Rights
 }
+
+// holding is the same for all whose rights are decided by the same roles in the same way.
+type holding struct {
+	kind  authn.Kind
+	roles [2]authz.RoleName
+}
+
+func (x Subject) holding() holding { return holding{x.Actor.Kind, x.key()} }
 
 type granted struct {
 	kind authz.Kind
@@ -113,7 +121,7 @@ type granted struct {
 }
 
 func (o *outlook) look(q store.Querier, organization id.Organization) (*holdings, error) {
-	h := &holdings{organization: organization, subjects: map[string]Subject{}, rights: map[string]authz.Rights{}}
+	h := &holdings{organization: organization, subjects: map[string]Subject{}, rights: map[holding]authz.Rights{}}
 	there, err := store.Value[int64](q, `SELECT COUNT(*) FROM organization WHERE id = $1 AND deleted_at = 0`, organization)
 	if err != nil || there == 0 {
 		return h, err // nobody holds anything
@@ -121,21 +129,21 @@ func (o *outlook) look(q store.Querier, organization id.Organization) (*holdings
 	if h.caller, err = authz.RightsIn(q, o.actor, organization); err != nil {
 		return h, err
 	}
-	subjects, err := listSubjects(q, organization, o.now)
+	subjects, err := everybody(q, organization, o.now)
 	if err != nil {
 		return h, err
 	}
 	for _, s := range subjects {
 		h.subjects[s.Actor.ID()] = s
 		h.order = append(h.order, s.Actor.ID())
-		if _, known := h.rights[s.key()]; known {
+		if _, known := h.rights[s.holding()]; known {
 			continue
 		}
-		rights, err := authz.RightsOf(q, s.Actor, organization, authz.RoleName(s.Through[0]))
+		rights, err := authz.RightsOf(q, s.Actor, organization, s.held[0])
 		if err != nil {
 			return h, err
 		}
-		h.rights[s.key()] = rights
+		h.rights[s.holding()] = rights
 	}
 	h.granted, err = store.All(q, `SELECT DISTINCT target_kind, target_id FROM role_grant WHERE organization_id = $1 ORDER BY target_kind, target_id`,
 		func(s store.Scan) (g granted, err error) { return g, s(&g.kind, &g.id) }, organization)
@@ -156,19 +164,19 @@ func (h *holdings) differ(after *holdings, caller authn.Actor, sum *route.Forese
 			things = append(things, g)
 		}
 	}
-	everybody := slices.Clone(h.order)
+	all := slices.Clone(h.order)
 	for _, who := range after.order {
 		if _, known := h.subjects[who]; !known {
-			everybody = append(everybody, who)
+			all = append(all, who)
 		}
 	}
-	known := map[string]transition{}
-	for _, who := range everybody {
+	known := map[[2]holding]transition{}
+	for _, who := range all {
 		was, then := h.subjects[who], after.subjects[who]
-		key := was.key() + " > " + then.key()
+		key := [2]holding{was.holding(), then.holding()}
 		t, ok := known[key]
 		if !ok {
-			t = between(h.organization, h.rights[was.key()], after.rights[then.key()], things)
+			t = between(h.organization, h.rights[key[0]], after.rights[key[1]], things)
 			known[key] = t
 		}
 		subject := then

@@ -38,7 +38,9 @@ type accessAnswer struct {
 }
 
 type whoAnswer struct {
-	Results []accessAnswer `json:"results" doc:"Everybody who may, members first."`
+	Results []accessAnswer `json:"results" doc:"Who may: members first, the oldest accounts at the front, then API tokens by name."`
+	Total   int            `json:"total" doc:"How many there are on all pages together."`
+	Next    string         `json:"continue_token,omitempty" doc:"Give it as continueToken for the next page; left out on the last."`
 }
 
 func shown(a Answer) accessAnswer {
@@ -65,9 +67,10 @@ func Register(r *route.Router, s *Service) {
 	}, h.explain)
 	route.Register(r, route.Operation{
 		ID: "whoHasAccess", Method: http.MethodGet, Path: "/organization/{organizationId}/access/who", Tag: tag, Own: true,
-		Summary: "Who may do a thing?", Description: "Every member and API token that may, and through which roles.",
+		Summary: "Who may do a thing?", Description: "Every member and API token that may, and through which roles, page by page.",
 		Permission: authz.MemberRead, Scope: route.InOrganization,
 	}, h.who)
+	registerReview(r, h, tag)
 }
 
 // Question is what both operations ask.
@@ -88,10 +91,16 @@ func (h *handlers) explain(ctx context.Context, pass authz.Pass, in *explainInpu
 	return shown(a), err
 }
 
-func (h *handlers) who(ctx context.Context, pass authz.Pass, in *Question) (whoAnswer, error) {
-	list, err := h.service.Who(ctx, pass, authz.Permission(in.Permission), in.Scope, in.Mode)
-	answer := whoAnswer{Results: make([]accessAnswer, 0, len(list))}
-	for _, a := range list {
+type whoInput struct {
+	Question
+	PageSize      int    `query:"pageSize" minimum:"1" maximum:"1000" default:"100" doc:"How many a page."`
+	ContinueToken string `query:"continueToken" maxLength:"1024" doc:"From continue_token: the page after that one."`
+}
+
+func (h *handlers) who(ctx context.Context, pass authz.Pass, in *whoInput) (whoAnswer, error) {
+	page, err := h.service.Who(ctx, pass, authz.Permission(in.Permission), in.Scope, in.Mode, in.PageSize, in.ContinueToken)
+	answer := whoAnswer{Results: make([]accessAnswer, 0, len(page.Answers)), Total: page.Total, Next: page.Next}
+	for _, a := range page.Answers {
 		answer.Results = append(answer.Results, shown(a))
 	}
 	return answer, err

@@ -88,7 +88,8 @@ func registerRegistration(r *route.Router, h *handlers) {
 	own := func(id, method, path, summary, description string, refusals ...fault.Code) route.Operation {
 		return route.Operation{
 			ID: id, Method: method, Path: path, Tag: "Account Info", Summary: summary, Own: true, Description: description, Status: http.StatusNoContent,
-			Permission: authz.AccountEdit, Scope: route.AccountScope, Refusals: append(refusals, fault.PersonRequired, fault.TooManyRequests),
+			Permission: authz.AccountEdit, Scope: route.AccountScope, Matches: "getAccountInformation",
+			Refusals: append(refusals, fault.PersonRequired, fault.TooManyRequests),
 		}
 	}
 	again := fault.IdempotencyReused

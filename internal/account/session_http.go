@@ -33,11 +33,12 @@ func registerSessions(r *route.Router, h *handlers) {
 	route.Register(r, route.Operation{
 		ID: "listMySessions", Method: http.MethodGet, Path: path, Tag: tag, Summary: "List where I am signed in", Own: true,
 		Description: "The caller's sessions, in browsers and by the API.", Permission: authz.AccountRead, Scope: route.AccountScope, Refusals: person,
+		Fleeting: []string{"last_seen_at"},
 	}, h.sessions)
 	route.Register(r, route.Operation{
 		ID: "endMySession", Method: http.MethodDelete, Path: path + "/{sessionId}", Tag: tag, Summary: "Sign out somewhere", Own: true,
 		Description: "The session and its access token end at once.", Permission: authz.AccountEdit, Scope: route.AccountScope,
-		Status: http.StatusNoContent, Refusals: person,
+		Status: http.StatusNoContent, Refusals: person, Matches: "listMySessions",
 	}, h.endSession)
 	route.Register(r, route.Operation{
 		ID: "endMyOtherSessions", Method: http.MethodDelete, Path: path, Tag: tag, Summary: "Sign out everywhere else", Own: true,
@@ -48,6 +49,7 @@ func registerSessions(r *route.Router, h *handlers) {
 		ID: "signOut", Method: http.MethodPost, Path: "/auth/sign-out", Tag: "Sign-in", Summary: "Sign out", Own: true,
 		Description: "The access token ends at once. One that the operator's command made belongs to no session and lives out its time.",
 		Permission:  authz.AccountEdit, Scope: route.AccountScope, Status: http.StatusNoContent, Refusals: append(person, fault.IdempotencyReused),
+		Matches: "listMySessions",
 	}, h.signOut)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"github.com/danielgtaylor/huma/v2"
 	"net/http"
 	"time"
 
@@ -51,14 +52,14 @@ func registerOut(r *route.Router, h *handlers) {
 		Description: "Oldest first, as one file that guildhall audit verify --file checks without a server. JSON Lines hold the whole chain, and the content of the chosen events; " +
 			"CSV only the chosen events. What is seen is what the list shows. The export is itself an event.",
 		Permission: authz.OrganizationView, Scope: route.InOrganization, Lists: authz.EventRead, Refusals: []fault.Code{fault.TooManyRequests},
-	}, map[string]string{"application/x-ndjson": "A line for the signed opening, then one an event.", "text/csv": "The same as a table."}, h.export)
+	}, map[string]*huma.Schema{"application/x-ndjson": route.Text("A line for the signed opening, then one an event."), "text/csv": route.Text("The same as a table.")}, h.export)
 	route.RegisterStream(r, route.Operation{
 		ID: "streamOrganizationEvents", Method: http.MethodGet, Path: "/organization/{organizationId}/events/stream", Tag: tag, Own: true,
 		Summary: "Follow the organization's events",
 		Description: "Server-sent events, each with its sequence as id and an event of the list as data. A client that comes back with Last-Event-ID misses nothing and gets nothing twice. " +
 			"What is seen is what the list shows, also when the caller's rights change; when they end, so does the stream, with an event named end.",
 		Permission: authz.OrganizationView, Scope: route.InOrganization, Lists: authz.EventRead, Refusals: []fault.Code{fault.TooManyRequests},
-	}, map[string]string{"text/event-stream": "Server-sent events."}, h.stream)
+	}, map[string]*huma.Schema{"text/event-stream": route.Text("Server-sent events.")}, h.stream)
 }
 
 func (h *handlers) head(ctx context.Context, pass authz.Pass, _ *struct{ route.OrganizationPath }) (signedHead, error) {

@@ -63,7 +63,7 @@ func Register(r *route.Router, s *Service) {
 	const path = "/organization/{organizationId}/apiToken"
 	route.Register(r, route.Operation{
 		ID: "listOrganizationApiTokens", Method: http.MethodGet, Path: path, Tag: tag, Summary: "List organization api tokens",
-		Description: "Never the secrets.", Permission: authz.TokenRead, Scope: route.InOrganization,
+		Description: "Never the secrets.", Permission: authz.TokenRead, Scope: route.InOrganization, Fleeting: []string{"last_used_at"},
 	}, h.list)
 	route.Register(r, route.Operation{
 		ID: "createOrganizationApiToken", Method: http.MethodPost, Path: path, Tag: tag, Summary: "Create an organization api token",
@@ -74,11 +74,12 @@ func Register(r *route.Router, s *Service) {
 	route.Register(r, route.Operation{
 		ID: "deleteOrganizationApiToken", Method: http.MethodDelete, Path: path + "/{apiTokenId}", Tag: tag, Summary: "Delete organization api token",
 		Description: "The token stops working at once.", Permission: authz.TokenDelete, Scope: route.InOrganization, Status: http.StatusNoContent,
+		Matches: "listOrganizationApiTokens",
 	}, h.delete)
 	route.Register(r, route.Operation{
 		ID: "takeOverOrganizationApiToken", Method: http.MethodPost, Path: path + "/{apiTokenId}/takeOver", Tag: tag, Own: true, Summary: "Take an api token over",
 		Description: "The caller becomes the person whose rights bound the token, in place of who made it: for the tokens of somebody who left, which sleep otherwise. The secret and the role stay, so whoever knows the secret can use it from the next request on; delete the token instead where that should not be. For people who hold member.manage and api_token.create, and whose rights cover the token's role.",
-		Permission:  authz.MemberManage, Scope: route.InOrganization,
+		Permission:  authz.MemberManage, Scope: route.InOrganization, Matches: "listOrganizationApiTokens",
 		Refusals: []fault.Code{fault.PersonRequired, fault.CannotGrant, fault.IdempotencyReused},
 	}, h.takeOver)
 }

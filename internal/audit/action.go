@@ -30,6 +30,7 @@ const (
 	RoleUpdate          Action = "role.update"
 	RoleDelete          Action = "role.delete"
 	APITokenCreate      Action = "api_token.create"
+	AccessReview        Action = "access.review"
 	APITokenTakeOver    Action = "api_token.take_over"
 	APITokenDelete      Action = "api_token.delete"
 	ProjectCreate       Action = "project.create"
@@ -88,6 +89,7 @@ var wires = map[Action]Wire{
 	RoleUpdate:          {"UPDATE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
 	RoleDelete:          {"DELETE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
 	APITokenCreate:      {"CREATE", "ORGANIZATION", "API_TOKEN", false},
+	AccessReview:        {"EXPORT", "MEMBERS_AND_ROLES", "", false},
 	APITokenTakeOver:    {"UPDATE", "ORGANIZATION", "API_TOKEN", true},
 	APITokenDelete:      {"DELETE", "ORGANIZATION", "API_TOKEN", true},
 	ProjectCreate:       {"CREATE", "PROJECT", "", false},

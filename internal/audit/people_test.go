@@ -154,6 +154,11 @@ var people = []step{
 		c.after = w.customRole(t)
 		return c
 	}},
+	{audit.AccessReview, func(t *testing.T, w *world) change {
+		name := w.jane.Get(t, w.path("")).Must(t, 200).Text("name")
+		with(w.jane, cli).Get(t, w.path("/access/review")).Must(t, 200)
+		return w.by(w.jane, audit.Reference{ID: string(w.organization), Name: name})
+	}},
 	{audit.RoleUpdate, func(t *testing.T, w *world) change {
 		before := w.customRole(t)
 		sent := map[string]any{"project_id": w.project, "permissions": []any{map[string]any{"environment_type": "STAGING", "permission": "DEPLOYER"}}}

@@ -158,14 +158,7 @@ func loadCustom(q store.Querier, organization id.Organization, role id.Role) (*R
 			if err := s(&kind, &target, &mode, &level); err != nil {
 				return err
 			}
-			if kind == KindCluster {
-				r.custom.Clusters[target] = ClusterLevel(level)
-				return nil
-			}
-			if r.custom.Projects[target] == nil {
-				r.custom.Projects[target] = map[Mode]ProjectLevel{}
-			}
-			r.custom.Projects[target][mode] = ProjectLevel(level)
+			r.custom.keep(kind, target, mode, level)
 			return nil
 		}, role, organization)
 }

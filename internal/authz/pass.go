@@ -44,6 +44,12 @@ func (p Pass) Beside() (any, store.HeadState) {
 	return p.beside, p.seen[0].At
 }
 
+// Alone is the pass without what was read beside the rights, for who must read anew.
+func (p Pass) Alone() Pass {
+	p.beside = nil
+	return p
+}
+
 // Head is the head that a Write under this pass stands on.
 func (p Pass) Head() string { return p.head }
 
@@ -59,6 +65,11 @@ func (p Pass) For(permission Permission) error {
 // Also tells whether the holder has a further permission in the same scope.
 func (p Pass) Also(permission Permission) bool {
 	return p.system != "" || Decide(p.rights, permission, p.scope).Allowed
+}
+
+// Sees tells whether the holder sees a further thing of the same organization.
+func (p Pass) Sees(s Scope) bool {
+	return p.system != "" || (s.Organization == p.scope.Organization && Decide(p.rights, OrganizationView, s).Visible)
 }
 
 // Operator refuses everybody but the server itself and its operator.

@@ -46,6 +46,7 @@ const (
 	WrongAccount       Code = "wrong_account"
 	IdempotencyReused  Code = "idempotency_key_reused"
 	NoDryRun           Code = "no_dry_run"
+	PreconditionFailed Code = "precondition_failed"
 	TooManyRequests    Code = "too_many_requests"
 	NotImplemented     Code = "not_implemented"
 	Unavailable        Code = "unavailable"
@@ -95,6 +96,7 @@ var catalogue = map[Code]Entry{
 	WrongAccount:       {403, "Forbidden", "The invitation is for another e-mail address."},
 	IdempotencyReused:  {409, "Conflict", "This Idempotency-Key was used for another request; use a new key."},
 	NoDryRun:           {501, "Not Implemented", "This operation has no dry run; nothing was done."},
+	PreconditionFailed: {412, "Precondition Failed", "It has changed since you read it; nothing was done. Read it again, then repeat your change."},
 	TooManyRequests:    {429, "Too Many Requests", "Too many attempts; wait a little and try again."},
 	NotImplemented:     {501, "Not Implemented", "Guildhall does not serve this operation yet."},
 	Unavailable:        {503, "Service Unavailable", "The service cannot answer right now; try again."},

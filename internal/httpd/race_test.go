@@ -14,10 +14,15 @@ const crowd = 200
 // and code.
 func atOnce(t *testing.T, send func(i int) (*apptest.Response, error)) map[string]int {
 	t.Helper()
-	answers := make([]string, crowd)
+	return together(t, crowd, send)
+}
+
+func together(t *testing.T, number int, send func(i int) (*apptest.Response, error)) map[string]int {
+	t.Helper()
+	answers := make([]string, number)
 	start := make(chan struct{})
 	var all sync.WaitGroup
-	for i := range crowd {
+	for i := range number {
 		all.Go(func() {
 			<-start
 			r, err := send(i)

@@ -102,13 +102,13 @@ func Register(r *route.Router, s *Service, publicURL string) {
 	route.Register(r, route.Operation{
 		ID: "postInviteMember", Method: http.MethodPost, Path: path, Tag: tag, Summary: "Invite someone in the organization",
 		Description: "The link in the answer lets the person with this address in, for 7 days (a setting). Members and pending invitations take the plan's seats.",
-		Permission:  authz.MemberInvite, Scope: route.InOrganization, Status: http.StatusCreated,
+		Permission:  authz.MemberInvite, Scope: route.InOrganization, Status: http.StatusCreated, Shows: "getMemberInvitation",
 		Refusals: append(again, fault.AlreadyInvited, fault.CannotGrant, fault.LimitReached, fault.TooManyRequests),
 	}, h.create)
 	route.Register(r, route.Operation{
 		ID: "inviteMembers", Method: http.MethodPost, Path: "/organization/{organizationId}/inviteMembers", Tag: tag, Own: true,
 		Summary: "Invite many people at once", Description: "Each address is invited or refused by itself; the answer says which.",
-		Permission: authz.MemberInvite, Scope: route.InOrganization, Refusals: append(again, fault.CannotGrant),
+		Permission: authz.MemberInvite, Scope: route.InOrganization, Matches: "getOrganizationInvitedMembers", Refusals: append(again, fault.CannotGrant),
 	}, h.createMany)
 	route.Register(r, route.Operation{
 		ID: "getMemberInvitation", Method: http.MethodGet, Path: one, Tag: tag, Summary: "Get member invitation",
@@ -127,12 +127,12 @@ func Register(r *route.Router, s *Service, publicURL string) {
 	route.Register(r, route.Operation{
 		ID: "resendInviteMember", Method: http.MethodPost, Path: one + "/resend", Tag: tag, Own: true, Summary: "Renew an invitation",
 		Description: "The same id and link, a new life; the caller is the inviter from then on.", Permission: authz.MemberInvite, Scope: route.InOrganization,
-		Refusals: append(again, fault.CannotGrant, fault.LimitReached, fault.TooManyRequests),
+		Matches: "getMemberInvitation", Shows: "getMemberInvitation", Refusals: append(again, fault.CannotGrant, fault.LimitReached, fault.TooManyRequests),
 	}, h.resend)
 	route.Register(r, route.Operation{
 		ID: "declineInviteMember", Method: http.MethodPost, Path: one + "/decline", Tag: tag, Own: true, Summary: "Decline an invitation",
 		Description: "For the invited person.", Permission: authz.InvitationAnswer, Scope: route.AccountScope, Status: http.StatusNoContent,
-		Refusals: append(again, fault.PersonRequired, fault.WrongAccount),
+		Matches: "getMemberInvitation", Refusals: append(again, fault.PersonRequired, fault.WrongAccount),
 	}, h.decline)
 	route.Register(r, route.Operation{
 		ID: "listMyInvitations", Method: http.MethodGet, Path: "/account/invitations", Tag: "Account Info", Own: true, Summary: "List the invitations that wait for me",

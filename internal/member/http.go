@@ -59,7 +59,7 @@ func Register(r *route.Router, s *Service) {
 	const tag, path = "Members", "/organization/{organizationId}/member"
 	route.Register(r, route.Operation{
 		ID: "getOrganizationMembers", Method: http.MethodGet, Path: path, Tag: tag, Summary: "Get organization members",
-		Permission: authz.MemberRead, Scope: route.InOrganization,
+		Permission: authz.MemberRead, Scope: route.InOrganization, Fleeting: []string{"last_activity_at"},
 	}, h.list)
 	route.Register(r, route.Operation{
 		ID: "editOrganizationMemberRole", Method: http.MethodPut, Path: path, Tag: tag, Summary: "Edit an organization member role",
@@ -74,7 +74,7 @@ func Register(r *route.Router, s *Service) {
 	route.Register(r, route.Operation{
 		ID: "postOrganizationTransferOwnership", Method: http.MethodPost, Path: "/organization/{organizationId}/transferOwnership", Tag: tag,
 		Summary: "Transfer organization ownership to another user", Description: "For the owner in person. The new owner must be a member; the owner until now becomes ADMIN.",
-		Permission: authz.OrganizationTransfer, Scope: route.InOrganization, Status: http.StatusNoContent, Refusals: []fault.Code{fault.PersonRequired, fault.IdempotencyReused},
+		Permission: authz.OrganizationTransfer, Scope: route.InOrganization, Matches: "getOrganization", Status: http.StatusNoContent, Refusals: []fault.Code{fault.PersonRequired, fault.IdempotencyReused},
 	}, h.transfer)
 }
 

@@ -43,6 +43,7 @@ func Register(r *route.Router, s *Service) {
 		ID: "unlinkMyIdentity", Method: http.MethodDelete, Path: path + "/{identityId}", Tag: tag, Summary: "Unlink an identity", Own: true,
 		Description: "Takes the identity from the caller's account: nobody signs in with it any more, and its tokens are refused at once. Refused where it is the only way to sign in.",
 		Permission:  authz.AccountEdit, Scope: route.AccountScope, Status: http.StatusNoContent, Refusals: []fault.Code{fault.PersonRequired, fault.LastWayIn},
+		Matches: "listMyIdentities",
 	}, h.unlink)
 }
 

@@ -32,7 +32,7 @@ func registerOnboarding(r *route.Router, h *handlers) {
 	}, h.onboarding)
 	route.Register(r, route.Operation{
 		ID: "updateOrganizationOnboarding", Method: http.MethodPost, Path: path, Tag: tag, Summary: "Update organization onboarding",
-		Permission: authz.OrganizationEdit, Scope: route.InOrganization, Refusals: []fault.Code{fault.IdempotencyReused},
+		Permission: authz.OrganizationEdit, Scope: route.InOrganization, Shows: "getOrganizationOnboarding", Refusals: []fault.Code{fault.IdempotencyReused},
 	}, h.setOnboarding)
 }
 

@@ -68,7 +68,7 @@ func Register(r *route.Router, s *Service) {
 	route.Register(r, route.Operation{
 		ID: "createProject", Method: http.MethodPost, Path: "/organization/{organizationId}/project", Tag: many, Summary: "Create a project",
 		Description: "The name is unique in the organization, whatever its case.",
-		Permission:  authz.ProjectCreate, Scope: route.InOrganization,
+		Permission:  authz.ProjectCreate, Scope: route.InOrganization, Shows: "getProject",
 		Refusals: []fault.Code{fault.NameTaken, fault.LimitReached, fault.IdempotencyReused},
 	}, h.create)
 	route.Register(r, route.Operation{

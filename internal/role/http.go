@@ -174,7 +174,7 @@ func Register(r *route.Router, s *Service) {
 	route.Register(r, route.Operation{
 		ID: "createOrganizationCustomRole", Method: http.MethodPost, Path: path, Tag: tag, Summary: "Create an organization custom role",
 		Description: "It begins with the lowest level everywhere; editing it gives more.", Permission: authz.RoleManage, Scope: route.InOrganization,
-		Status: http.StatusCreated, Refusals: []fault.Code{fault.NameTaken, fault.LimitReached, fault.IdempotencyReused},
+		Status: http.StatusCreated, Refusals: []fault.Code{fault.NameTaken, fault.LimitReached, fault.IdempotencyReused}, Shows: "getOrganizationCustomRole",
 	}, h.create)
 	route.Register(r, route.Operation{
 		ID: "getOrganizationCustomRole", Method: http.MethodGet, Path: path + "/{customRoleId}", Tag: tag, Summary: "Get an organization custom role",

@@ -204,17 +204,31 @@ func fold(c rune) rune {
 }
 
 // Document is an answer that is encoded once and written many times.
-type Document[T any] struct{ encoded []byte }
+type Document[T any] struct {
+	encoded []byte
+	tag     string
+}
 
 // Encode makes the document of an answer.
-func Encode[T any](v T) (Document[T], error) {
+func Encode[T any](v T) (Document[T], error) { return encode(v, nil) }
+
+func encode[T any](v T, fleeting []string) (Document[T], error) {
+	if d, ok := any(v).(interface {
+		Encoded() []byte
+		ETag() string
+	}); ok {
+		return Document[T]{d.Encoded(), d.ETag()}, nil
+	}
 	var b bytes.Buffer
 	err := marshal(&b, v)
-	return Document[T]{encoded: b.Bytes()}, err
+	return Document[T]{b.Bytes(), tagOf(b.Bytes(), fleeting)}, err
 }
 
 // Encoded is the document's text.
 func (d Document[T]) Encoded() []byte { return d.encoded }
+
+// ETag names the document's text.
+func (d Document[T]) ETag() string { return d.tag }
 
 // Schema describes the document as the answer that it holds.
 func (Document[T]) Schema(r huma.Registry) *huma.Schema {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -51,12 +52,21 @@ type Operation struct {
 	Status int
 	// Refusals are the codes beyond 400, 401, 403 and 404 that the operation answers.
 	Refusals []fault.Code
+	// Matches names the reading operation whose ETag the If-Match of a write is about,
+	// where none answers at the same path.
+	Matches string
+	// Shows names the reading operation whose answer that of a POST is, so that it has
+	// its ETag; that of a PUT is the one at the same path.
+	Shows string
+	// Fleeting are the fields of a reading operation's answer that change without
+	// anybody's edit; If-Match looks past them.
+	Fleeting []string
+	// Stream marks an operation that answers piece by piece.
+	Stream bool
 	// Own marks an operation that the public contract does not have.
 	Own bool
 	// NoDryRun says why a write has no dry run; all others have one.
 	NoDryRun string
-	// streams is for answers that are written piece by piece.
-	streams bool
 }
 
 // Empty is the answer without a body.
@@ -70,6 +80,8 @@ type Router struct {
 	resolve       func(ctx context.Context, kind authz.Kind, object id.Object) (authz.Scope, error)
 	foresee       Foresee
 	table         []Operation
+	readings      map[string]*reading
+	described     sync.Once
 }
 
 // Deps are what the router asks.
@@ -92,6 +104,7 @@ func New(mux humago.Mux, doc *huma.OpenAPI, d Deps) *Router {
 	config.AllowAdditionalPropertiesByDefault = true // clients send whole answers back
 	return &Router{
 		api: humago.New(mux, config), authenticator: d.Authenticator, authorizer: d.Authorizer, resolve: d.Resolve, foresee: d.Foresee,
+		readings: map[string]*reading{},
 	}
 }
 
@@ -99,9 +112,20 @@ func New(mux humago.Mux, doc *huma.OpenAPI, d Deps) *Router {
 func (r *Router) Table() []Operation { return slices.Clone(r.table) }
 
 // OpenAPI is the document of what is registered.
-func (r *Router) OpenAPI() *huma.OpenAPI { return r.api.OpenAPI() }
+func (r *Router) OpenAPI() *huma.OpenAPI {
+	r.described.Do(r.describeConditions)
+	return r.api.OpenAPI()
+}
 
-type output[O any] struct{ Body O }
+type output[O any] struct {
+	Status int
+	ETag   string `header:"ETag" hidden:"true"`
+	Body   Document[O]
+}
+
+type bare struct {
+	ETag string `header:"ETag" hidden:"true"`
+}
 
 // Handler does an operation's work for the holder of a pass.
 type Handler[I, O any] func(ctx context.Context, pass authz.Pass, in *I) (O, error)
@@ -119,18 +143,36 @@ func Register[I, O any](r *Router, op Operation, h Handler[I, O]) {
 	doc := r.document(op)
 	var none O
 	if _, empty := any(none).(Empty); empty {
-		huma.Register(r.api, doc, func(ctx context.Context, in *I) (*struct{}, error) {
+		huma.Register(r.api, doc, func(ctx context.Context, in *I) (*bare, error) {
 			_, err := run(ctx, h, in)
-			return nil, err
+			return &bare{given(ctx).after()}, err
 		})
 		return
+	}
+	if op.Method == http.MethodGet {
+		r.remember(op, newReading(op, h))
 	}
 	huma.Register(r.api, doc, func(ctx context.Context, in *I) (*output[O], error) {
 		answer, err := run(ctx, h, in)
 		if err != nil {
 			return nil, err
 		}
-		return &output[O]{answer}, nil
+		out := &output[O]{Status: op.Status}
+		if out.Body, err = encode(answer, op.Fleeting); err != nil {
+			return nil, err
+		}
+		switch c := given(ctx); {
+		case op.Method == http.MethodGet:
+			out.ETag = out.Body.tag
+			if out.Status, err = c.read(op, out.ETag); err != nil {
+				return nil, NewProblem(ctx, RequestInfo(ctx).Path, err)
+			}
+		case r.shows(op, answerType[O]()):
+			out.ETag = out.Body.tag
+		default:
+			out.ETag = c.after()
+		}
+		return out, nil
 	})
 }
 
@@ -139,6 +181,9 @@ type passKey struct{}
 func run[I, O any](ctx context.Context, h Handler[I, O], in *I) (O, error) {
 	pass, _ := ctx.Value(passKey{}).(authz.Pass)
 	answer, err := h(ctx, pass, in)
+	if err == nil {
+		err = given(ctx).settle(ctx)
+	}
 	if err != nil {
 		return answer, NewProblem(ctx, RequestInfo(ctx).Path, err)
 	}
@@ -224,11 +269,16 @@ func (r *Router) guard(op Operation) func(huma.Context, func(huma.Context)) {
 			}
 		}
 		answer := func(ctx context.Context, hc huma.Context) {
+			var err error
 			ctx = context.WithValue(ctx, passKey{}, pass)
-			if op.streams {
+			if op.Stream {
 				ctx = context.WithValue(ctx, againKey{}, func(ctx context.Context) (authz.Pass, error) {
 					return r.admit(ctx, op, info, hc.Header("Authorization"), hc.Param)
 				})
+			}
+			if ctx, err = r.conditional(ctx, hc, op, pass); err != nil {
+				r.refuse(hc, err)
+				return
 			}
 			if op.repeatable() {
 				if key := hc.Header("Idempotency-Key"); key != "" {

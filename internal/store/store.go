@@ -185,8 +185,14 @@ type reader struct {
 	db  *DB
 }
 
-// Reader runs queries outside a transaction, under the caller's ctx.
-func (db *DB) Reader(ctx context.Context) Querier { return reader{ctx, db} }
+// Reader runs queries outside a transaction, under the caller's ctx; under that of a
+// running Write it sees the Write's own rows.
+func (db *DB) Reader(ctx context.Context) Querier {
+	if tx := writeOf(ctx); tx != nil && tx.db == db {
+		return tx
+	}
+	return reader{ctx, db}
+}
 
 // errLooksOnly keeps changes where they are recorded.
 var errLooksOnly = errors.New("store: only a Write changes rows")
@@ -245,6 +251,9 @@ func (s snapshot) failed(err error) error { return s.db.translate(err) }
 
 // Snapshot runs several queries that must see one state of the database.
 func (db *DB) Snapshot(ctx context.Context, fn func(q Querier) error) error {
+	if tx := writeOf(ctx); tx != nil && tx.db == db {
+		return fn(tx)
+	}
 	tx, err := db.reads.BeginTx(ctx, &sql.TxOptions{Isolation: db.dialect.snapshot, ReadOnly: true})
 	if err != nil {
 		return db.translate(fmt.Errorf("begin: %w", err))

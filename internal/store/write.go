@@ -49,6 +49,7 @@ func Write[T any](ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) (T
 		return result, errNested
 	}
 	once, dry := takeIdempotency(ctx), dryRunOf(ctx)
+	fn = held(ctx, fn)
 	var last *Tx
 	body := func(tx *Tx) error {
 		last, tx.dry = tx, dry
@@ -109,7 +110,9 @@ func Do(ctx context.Context, db *DB, permit Permit, fn func(tx *Tx) error) error
 }
 
 func (db *DB) newTx(ctx context.Context, conn executor) *Tx {
-	return &Tx{db: db, ctx: context.WithValue(ctx, nestedKey{}, true), conn: conn, now: clock.At(db.clock.Now())}
+	tx := &Tx{db: db, conn: conn, now: clock.At(db.clock.Now())}
+	tx.ctx = context.WithValue(ctx, nestedKey{}, tx)
+	return tx
 }
 
 // run executes body in an open transaction; a panic comes back as a value so that
