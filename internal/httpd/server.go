@@ -24,6 +24,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/console"
 	"github.com/guildhall-dev/guildhall/internal/device"
+	"github.com/guildhall-dev/guildhall/internal/history"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/oidc"
@@ -59,6 +60,7 @@ type Services struct {
 	Devices       *device.Service
 	Reports       *report.Service
 	Access        *access.Service
+	History       *history.Service
 	Retention     activity.Retention
 	// Fit tells why this node should get no requests though its database answers;
 	// empty where it should.
@@ -117,6 +119,7 @@ func operations(r *route.Router, s Services, publicURL string) {
 	project.Register(r, s.Projects)
 	apitoken.Register(r, s.Tokens)
 	activity.Register(r, s.DB, s.Retention, publicURL)
+	history.Register(r, s.History)
 }
 
 // Handler is everything that the server answers.

@@ -113,7 +113,9 @@ func (s *Service) Accept(ctx context.Context, pass authz.Pass, organization id.O
 		if err := s.members.Add(tx, organization, pass.Actor().User, i.Role); err != nil {
 			return err
 		}
-		return i.record(tx, pass, audit.InvitationAccept, nil, i.brief())
+		return i.record(tx, pass, audit.InvitationAccept, nil, i.brief(),
+			audit.Effect{Kind: kind, Target: i.reference(), Before: i.brief()}, // used up
+			s.members.Joined(organization, pass.Actor().User, pass.Actor().Name, i.Role, i.RoleName))
 	})
 }
 

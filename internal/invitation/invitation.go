@@ -55,6 +55,8 @@ type Organizations interface {
 // Members is what this package needs of memberships.
 type Members interface {
 	Add(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error
+	// Joined is how the event says that somebody became a member.
+	Joined(organization id.Organization, user id.User, email string, role authz.RoleName, roleName string) audit.Effect
 }
 
 // Service changes invitations.
@@ -183,9 +185,15 @@ type brief struct {
 
 func (i Invitation) brief() brief { return brief{i.Email, i.RoleName, i.ExpiresAt.Format()} }
 
-func (i Invitation) record(tx *store.Tx, by audit.Holder, action audit.Action, before, after any) error {
+// reference names an invitation in events and in the list of what is deleted: by an id
+// from which its own, the secret of its link, does not follow.
+func (i Invitation) reference() audit.Reference {
+	return audit.Reference{ID: id.Derived[string](string(i.Organization), "invitation "+i.ID), Name: i.Email}
+}
+
+func (i Invitation) record(tx *store.Tx, by audit.Holder, action audit.Action, before, after any, also ...audit.Effect) error {
 	return audit.Record(tx, string(i.Organization), by, audit.Entry{
-		Action: action, Target: audit.Reference{Name: i.Email}, Before: before, After: after,
+		Action: action, Target: i.reference(), Before: before, After: after, Also: also,
 	})
 }
 
@@ -285,6 +293,9 @@ func (s *Service) Revoke(ctx context.Context, pass authz.Pass, invitation string
 	return store.Do(ctx, s.db, pass, func(tx *store.Tx) error {
 		i, err := loadIn(tx, pass.Organization(), invitation)
 		if err != nil {
+			return err
+		}
+		if err := keep(tx, i); err != nil {
 			return err
 		}
 		if err := remove(tx, i.ID); err != nil {
