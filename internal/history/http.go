@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/clock"
@@ -20,25 +22,33 @@ import (
 
 type fieldChange struct {
 	Field  string `json:"field" doc:"The field's name."`
-	Before any    `json:"before" nullable:"true" doc:"Its value before, null where there was none."`
-	After  any    `json:"after" nullable:"true" doc:"Its value from then on, null where there is none."`
+	Before any    `json:"before,omitempty" doc:"Its value before; left out where that was null or nothing."`
+	After  any    `json:"after,omitempty" doc:"Its value from then on; left out where that is null or nothing."`
+}
+
+// document is a thing as events show it; each kind has its own fields.
+type document map[string]any
+
+// Schema describes any object, or null.
+func (document) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: "object", AdditionalProperties: true, Nullable: true}
 }
 
 type version struct {
-	Version     int64          `json:"version" doc:"The version's number: the sequence of its event in the organization's record."`
-	Timestamp   time.Time      `json:"timestamp" doc:"When it was made."`
-	Action      audit.Action   `json:"action" doc:"What was done, in Guildhall's words."`
-	Name        string         `json:"name" doc:"What the thing was called then."`
-	TriggeredBy string         `json:"triggered_by" doc:"Who did it: a person's e-mail address, or an API token's name."`
-	ActorID     string         `json:"actor_id" doc:"The id of the user or API token."`
-	Origin      string         `json:"origin" doc:"The client it was done with, as in events."`
-	UserAgent   string         `json:"user_agent" doc:"The client's own word of itself."`
-	IPAddress   string         `json:"ip_address" doc:"Where the request came from."`
-	RequestID   string         `json:"request_id" doc:"The request that did it."`
-	RevertsTo   *int64         `json:"reverts_to" nullable:"true" doc:"The version that this one went back to; null for any other change."`
-	Changes     []fieldChange  `json:"changes" doc:"The fields that changed, by name; of a new thing and of one that ends, none."`
-	Exists      bool           `json:"exists" doc:"Whether the thing was there from then on; false where this is its end."`
-	State       map[string]any `json:"state" nullable:"true" doc:"The thing as it was from then on, as events show it: without secrets; null where this is its end."`
+	Version     int64         `json:"version" doc:"The version's number: the sequence of its event in the organization's record."`
+	Timestamp   time.Time     `json:"timestamp" doc:"When it was made."`
+	Action      audit.Action  `json:"action" doc:"What was done, in Guildhall's words."`
+	Name        string        `json:"name" doc:"What the thing was called then."`
+	TriggeredBy string        `json:"triggered_by" doc:"Who did it: a person's e-mail address, or an API token's name."`
+	ActorID     string        `json:"actor_id" doc:"The id of the user or API token."`
+	Origin      string        `json:"origin" doc:"The client it was done with, as in events."`
+	UserAgent   string        `json:"user_agent" doc:"The client's own word of itself."`
+	IPAddress   string        `json:"ip_address" doc:"Where the request came from."`
+	RequestID   string        `json:"request_id" doc:"The request that did it."`
+	RevertsTo   *int64        `json:"reverts_to" nullable:"true" doc:"The version that this one went back to; null for any other change."`
+	Changes     []fieldChange `json:"changes" doc:"The fields that changed, by name; of a new thing and of one that ends, none."`
+	Exists      bool          `json:"exists" doc:"Whether the thing was there from then on; false where this is its end."`
+	State       document      `json:"state" doc:"The thing as it was from then on, as events show it: without secrets; null where this is its end."`
 }
 
 type versionList struct {
@@ -49,11 +59,11 @@ type versionList struct {
 }
 
 type stateAnswer struct {
-	Kind    string         `json:"kind" enum:"api_token,invitation,member,organization,project,role" doc:"What the thing is."`
-	At      time.Time      `json:"time" doc:"The moment that was asked for."`
-	Exists  bool           `json:"exists" doc:"Whether the thing was there."`
-	State   map[string]any `json:"state" nullable:"true" doc:"The thing as it was, as events show it; null where it was not there."`
-	Version *version       `json:"version,omitempty" doc:"The version that this is; left out where it is older than what the record or the plan shows."`
+	Kind    string    `json:"kind" enum:"api_token,invitation,member,organization,project,role" doc:"What the thing is."`
+	At      time.Time `json:"time" doc:"The moment that was asked for."`
+	Exists  bool      `json:"exists" doc:"Whether the thing was there."`
+	State   document  `json:"state" doc:"The thing as it was, as events show it; null where it was not there."`
+	Version *version  `json:"version,omitempty" doc:"The version that this is; left out where it is older than what the record or the plan shows."`
 }
 
 type deletedThing struct {
@@ -112,13 +122,13 @@ type TargetPath struct {
 func (p TargetPath) target() (string, error) { return route.PathID[string]("targetId", p.Target) }
 
 // document reads a thing's document less what is not its own.
-func (k Kind) document(text json.RawMessage) (map[string]any, error) {
+func (k Kind) document(text json.RawMessage) (document, error) {
 	if text == nil {
 		return nil, nil
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	var fields map[string]any
+	var fields document
 	err := d.Decode(&fields)
 	maps.DeleteFunc(fields, func(name string, _ any) bool { return slices.Contains(k.Derived, name) })
 	return fields, err
