@@ -11,7 +11,9 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/route"
+	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
 // whole is an answer as values, less when things were changed last.
@@ -204,6 +206,21 @@ func TestRestoreEach(t *testing.T) {
 		}
 		if got := p.gone(t, p.owner); len(got) != 0 {
 			t.Errorf("listed after the time of grace: %v", got)
+		}
+		rows := func() int64 {
+			n, err := store.Value[int64](s.DB.Reader(t.Context()), `SELECT (SELECT COUNT(*) FROM deleted_row) + (SELECT COUNT(*) FROM object WHERE deleted_at <> 0)`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if rows() != int64(len(things)) {
+			t.Errorf("%d rows are kept of %d things", rows(), len(things))
+		}
+		if err := store.Do(t.Context(), s.DB, authz.System("test"), func(tx *store.Tx) error {
+			return object.PurgeDeleted(tx, tx.Now().Add(time.Millisecond-s.Settings.DeletionGrace))
+		}); err != nil || rows() != 0 {
+			t.Errorf("%d rows are left (%v)", rows(), err)
 		}
 		s.Verify(t)
 	})
