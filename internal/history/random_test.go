@@ -24,7 +24,6 @@ type walk struct {
 	roles    []string
 	people   []*apptest.Caller
 	tokens   []string
-	deleted  []string
 	n        int
 }
 

@@ -104,7 +104,7 @@ func (s *Service) Accept(ctx context.Context, pass authz.Pass, organization id.O
 		if err := s.organizations.CheckLimit(tx, pass.Actor().User); err != nil {
 			return err
 		}
-		if err := s.checkSeats(tx, organization, 1, false); err != nil {
+		if err := s.checkSeats(tx, organization, false); err != nil {
 			return err
 		}
 		if err := stands(tx, i); err != nil {

@@ -155,7 +155,7 @@ func (s *Service) create(tx *store.Tx, pass authz.Pass, email string, role *auth
 	if known {
 		return Invitation{}, fault.New(fault.AlreadyInvited, "User already invited")
 	}
-	if err := s.checkSeats(tx, pass.Organization(), 1, true); err != nil {
+	if err := s.checkSeats(tx, pass.Organization(), true); err != nil {
 		return Invitation{}, err
 	}
 	i := Invitation{
@@ -199,7 +199,7 @@ func (i Invitation) record(tx *store.Tx, by audit.Holder, action audit.Action, b
 
 // checkSeats refuses where the plan has no place for more members. The head of the
 // organization is locked, so two cannot take the last one.
-func (s *Service) checkSeats(tx *store.Tx, organization id.Organization, more int64, withPending bool) error {
+func (s *Service) checkSeats(tx *store.Tx, organization id.Organization, withPending bool) error {
 	_, _, plan, seats, err := s.organizations.Invite(tx, organization)
 	if err != nil || seats == 0 {
 		return err
@@ -211,7 +211,7 @@ func (s *Service) checkSeats(tx *store.Tx, organization id.Organization, more in
 	if !withPending {
 		pending = 0
 	}
-	if members+pending+more > int64(seats) {
+	if members+pending >= int64(seats) {
 		return fault.New(fault.LimitReached, "The plan %s has %d seats: %d members and %d pending invitations. Remove one, or change the plan.", plan, seats, members, pending)
 	}
 	return nil
@@ -263,7 +263,7 @@ func (s *Service) Resend(ctx context.Context, pass authz.Pass, invitation string
 			return i, err
 		}
 		if i.ExpiresAt <= tx.Now() { // it holds no seat any more
-			if err := s.checkSeats(tx, pass.Organization(), 1, true); err != nil {
+			if err := s.checkSeats(tx, pass.Organization(), true); err != nil {
 				return i, err
 			}
 		}

@@ -17,7 +17,7 @@ const kind = "invitation"
 
 // CheckSeat refuses where the plan has no place for one more member.
 func (s *Service) CheckSeat(tx *store.Tx, organization id.Organization) error {
-	return s.checkSeats(tx, organization, 1, true)
+	return s.checkSeats(tx, organization, true)
 }
 
 // keep remembers an invitation that is about to be taken back.
