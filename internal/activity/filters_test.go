@@ -209,7 +209,7 @@ func TestEventOnTheWire(t *testing.T) {
 			"id": e["id"], "timestamp": "2026-03-01T12:00:11Z", "event_type": "UPDATE", "target_id": b.web.ID, "target_name": "Site", "target_type": "PROJECT",
 			"sub_target_type": nil, "origin": "CLI", "triggered_by": "robot", "project_id": b.web.ID, "project_name": "Site",
 			"environment_id": nil, "environment_name": "", "user_agent": "CLI 2.0", "action": "project.update", "actor_id": string(b.robot.TokenID),
-			"ip_address": "127.0.0.1", "request_id": "request-0001", "changed_fields": "[description name updated_at]", "sequence": 14.0,
+			"ip_address": "127.0.0.1", "request_id": "request-0001", "changed_fields": "[description name updated_at]", "reverts_to": nil, "sequence": 14.0,
 		}
 		e["changed_fields"] = fmt.Sprint(e["changed_fields"])
 		if fmt.Sprint(e) != fmt.Sprint(want) {

@@ -42,6 +42,7 @@ type organizationEvent struct {
 	IPAddress       string         `json:"ip_address" doc:"Where the request came from. An addition of Guildhall."`
 	RequestID       string         `json:"request_id" doc:"The request that did it. An addition of Guildhall."`
 	Changed         []string       `json:"changed_fields" doc:"The names of the fields that differ. An addition of Guildhall."`
+	RevertsTo       *int64         `json:"reverts_to" nullable:"true" doc:"The sequence of the event to whose outcome the change went back; null for any other change. An addition of Guildhall."`
 	Sequence        int64          `json:"sequence" doc:"The event's place in the organization's chain. An addition of Guildhall."`
 }
 
@@ -248,6 +249,9 @@ func shown(e audit.Event) organizationEvent {
 	if e.Wire.SubTargetType != "" {
 		sub := subTargetType(e.Wire.SubTargetType)
 		out.SubTargetType = &sub
+	}
+	if e.Reverts != 0 {
+		out.RevertsTo = &e.Reverts
 	}
 	if out.Changed == nil {
 		out.Changed = []string{}

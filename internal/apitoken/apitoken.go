@@ -112,12 +112,8 @@ func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Created, error
 	if !pass.CanGrant(role) {
 		return Created{}, fault.New(fault.CannotGrant, "You cannot make a token with the role %s: it may do more than you may.", role.Name)
 	}
-	count, err := count(tx, pass.Organization())
-	if err != nil {
+	if err := checkLimit(tx, pass.Organization()); err != nil {
 		return Created{}, err
-	}
-	if count >= maxTokens {
-		return Created{}, fault.New(fault.LimitReached, "An organization can have at most %d API tokens; delete some that are not used any more.", maxTokens)
 	}
 	t := APIToken{
 		ID: id.New[id.Token](), Organization: pass.Organization(), Name: r.Name, Description: r.Description, Role: role.Ref(), RoleName: string(role.Name),
@@ -129,7 +125,7 @@ func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Created, error
 		return Created{}, err
 	}
 	if !free {
-		return Created{}, fault.New(fault.NameTaken, "Organization Api Token name is already taken")
+		return Created{}, taken()
 	}
 	if t, err = load(tx, t.Organization, t.ID, tx.Now()); err != nil { // with its creator's name
 		return Created{}, err
@@ -138,6 +134,16 @@ func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Created, error
 		Action: audit.APITokenCreate, Target: t.reference(), After: shown(t),
 	})
 }
+
+func checkLimit(tx *store.Tx, organization id.Organization) error {
+	count, err := count(tx, organization)
+	if err == nil && count >= maxTokens {
+		err = fault.New(fault.LimitReached, "An organization can have at most %d API tokens; delete some that are not used any more.", maxTokens)
+	}
+	return err
+}
+
+func taken() error { return fault.New(fault.NameTaken, "Organization Api Token name is already taken") }
 
 func (t APIToken) reference() audit.Reference {
 	return audit.Reference{ID: string(t.ID), Name: t.Name}
@@ -171,6 +177,9 @@ func (s *Service) Delete(ctx context.Context, pass authz.Pass, token id.Token) e
 	return store.Do(ctx, s.db, pass, func(tx *store.Tx) error {
 		t, err := load(tx, pass.Organization(), token, tx.Now())
 		if err != nil {
+			return err
+		}
+		if err := keep(tx, t); err != nil {
 			return err
 		}
 		if err := remove(tx, pass.Organization(), token); err != nil {

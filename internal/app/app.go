@@ -25,6 +25,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/device"
 	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/history"
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/job"
@@ -76,6 +77,7 @@ type App struct {
 	Reports       *report.Service
 	Announcements *announcement.Service
 	TakeOut       *takeout.Service
+	History       *history.Service
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
@@ -232,6 +234,8 @@ func (a *App) build(o Options) {
 	})
 	a.Roles = role.NewService(a.DB)
 	a.Invitations = invitation.NewService(a.DB, o.Clock, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
+	a.Members.Connect(a.Organizations, a.Invitations)
+	a.History = a.history()
 	a.identities(o.Clock)
 	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts, a.Mail)
 	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds(), a.mailedHeads())
@@ -264,6 +268,7 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports, TakeOut: a.TakeOut,
 		Access:    questions,
+		History:   a.History,
 		Retention: a.Organizations.Retention, Heads: a.heads, Fit: a.fit, Notice: a.notice,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve, Foresee: questions.Foresee}, a.Log, publicURL,

@@ -3,6 +3,8 @@
 // and the head of the chain is signed with a key outside the database.
 package audit
 
+import "strings"
+
 // Action is what happened, in our own words. The wire has fewer words; the table
 // below maps each action to those that existing clients know.
 type Action string
@@ -20,22 +22,27 @@ const (
 	MemberRole          Action = "member.role"
 	MemberRemove        Action = "member.remove"
 	MemberLeave         Action = "member.leave"
+	MemberRestore       Action = "member.restore"
 	OwnershipTransfer   Action = "organization.transfer"
 	InvitationCreate    Action = "invitation.create"
 	InvitationResend    Action = "invitation.resend"
 	InvitationRevoke    Action = "invitation.revoke"
 	InvitationAccept    Action = "invitation.accept"
 	InvitationDecline   Action = "invitation.decline"
+	InvitationRestore   Action = "invitation.restore"
 	RoleCreate          Action = "role.create"
 	RoleUpdate          Action = "role.update"
 	RoleDelete          Action = "role.delete"
+	RoleRestore         Action = "role.restore"
 	APITokenCreate      Action = "api_token.create"
 	AccessReview        Action = "access.review"
 	APITokenTakeOver    Action = "api_token.take_over"
 	APITokenDelete      Action = "api_token.delete"
+	APITokenRestore     Action = "api_token.restore"
 	ProjectCreate       Action = "project.create"
 	ProjectUpdate       Action = "project.update"
 	ProjectDelete       Action = "project.delete"
+	ProjectRestore      Action = "project.restore"
 	AccountCreate       Action = "account.create"
 	AccountUpdate       Action = "account.update"
 	AccountSignIn       Action = "account.sign_in"
@@ -79,22 +86,27 @@ var wires = map[Action]Wire{
 	MemberRole:          {"UPDATE", "MEMBERS_AND_ROLES", "MEMBER_ROLE", true},
 	MemberRemove:        {"DELETE", "MEMBERS_AND_ROLES", "", true},
 	MemberLeave:         {"DELETE", "MEMBERS_AND_ROLES", "", true},
+	MemberRestore:       {"CREATE", "MEMBERS_AND_ROLES", "", true},
 	OwnershipTransfer:   {"UPDATE", "MEMBERS_AND_ROLES", "TRANSFER_OWNERSHIP", true},
 	InvitationCreate:    {"CREATE", "MEMBERS_AND_ROLES", "INVITATION", false},
 	InvitationResend:    {"UPDATE", "MEMBERS_AND_ROLES", "INVITATION", false},
 	InvitationRevoke:    {"DELETE", "MEMBERS_AND_ROLES", "INVITATION", false},
 	InvitationAccept:    {"ACCEPT", "MEMBERS_AND_ROLES", "INVITATION", true},
 	InvitationDecline:   {"DELETE", "MEMBERS_AND_ROLES", "INVITATION", false},
+	InvitationRestore:   {"CREATE", "MEMBERS_AND_ROLES", "INVITATION", false},
 	RoleCreate:          {"CREATE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", false},
 	RoleUpdate:          {"UPDATE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
 	RoleDelete:          {"DELETE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
+	RoleRestore:         {"CREATE", "MEMBERS_AND_ROLES", "CUSTOM_ROLE", true},
 	APITokenCreate:      {"CREATE", "ORGANIZATION", "API_TOKEN", false},
 	AccessReview:        {"EXPORT", "MEMBERS_AND_ROLES", "", false},
 	APITokenTakeOver:    {"UPDATE", "ORGANIZATION", "API_TOKEN", true},
 	APITokenDelete:      {"DELETE", "ORGANIZATION", "API_TOKEN", true},
+	APITokenRestore:     {"CREATE", "ORGANIZATION", "API_TOKEN", true},
 	ProjectCreate:       {"CREATE", "PROJECT", "", false},
 	ProjectUpdate:       {"UPDATE", "PROJECT", "", false},
 	ProjectDelete:       {"DELETE", "PROJECT", "", false},
+	ProjectRestore:      {"CREATE", "PROJECT", "", false},
 	AccountCreate:       {"CREATE", "MEMBERS_AND_ROLES", "", false},
 	AccountUpdate:       {"UPDATE", "MEMBERS_AND_ROLES", "", false},
 	AccountSignIn:       {"ACCEPT", "MEMBERS_AND_ROLES", "", false},
@@ -116,6 +128,12 @@ var wires = map[Action]Wire{
 	RefreshReuse:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
 	EventsExport:        {"EXPORT", "ORGANIZATION", "", false},
 	AccountErase:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
+}
+
+// Kind is the kind of things that an action is about: what stands before its dot.
+func (a Action) Kind() string {
+	kind, _, _ := strings.Cut(string(a), ".")
+	return kind
 }
 
 // Wires gives the table of actions, for tests and the documentation.

@@ -2,12 +2,14 @@ package audit_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
 	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/id"
 )
 
 // document is a document as events hold it.
@@ -30,9 +32,9 @@ func invited(t *testing.T, r *apptest.Response) []byte {
 	return document(t, map[string]any{"email": r.Text("email"), "role_name": r.Text("role_name"), "expires_at": at.Format("2006-01-02T15:04:05.000000Z")})
 }
 
-func memberOf(t *testing.T, email string, role authz.RoleName) []byte {
+func (w *world) memberOf(t *testing.T, email string, role authz.RoleName) []byte {
 	t.Helper()
-	return document(t, map[string]any{"email": email, "role_name": role})
+	return document(t, map[string]any{"email": email, "role_name": role, "role_id": authz.RoleID(w.organization, role)})
 }
 
 // invite asks Joe in, and gives the invitation. Who has its id can use it: no event may hold it.
@@ -54,8 +56,11 @@ func reference(c *apptest.Caller) audit.Reference {
 	return audit.Reference{ID: string(c.ID), Name: c.Email}
 }
 
-// joe is whom an invitation is for: the event names the address only.
-var joe = audit.Reference{Name: "joe@example.com"}
+// asked is the newest invitation as events name it: not by its id, which is a secret.
+func (w *world) asked() audit.Reference {
+	secret := w.invitation[strings.LastIndex(w.invitation, "/")+1:]
+	return audit.Reference{ID: id.Derived[string](string(w.organization), "invitation "+secret), Name: "joe@example.com"}
+}
 
 // customRole reads the custom role as events show it: the levels above the lowest.
 func (w *world) customRole(t *testing.T, levels ...any) []byte {
@@ -85,31 +90,37 @@ func deployer(project string) map[string]any {
 var people = []step{
 	{audit.InvitationCreate, func(t *testing.T, w *world) change {
 		r := w.invite(t)
-		c := w.by(w.jane, joe)
+		c := w.by(w.jane, w.asked())
 		c.after = invited(t, r)
 		return c
 	}},
 	{audit.InvitationResend, func(t *testing.T, w *world) change {
 		before := invited(t, w.jane.Get(t, w.invitation).Must(t, 200))
 		r := with(w.jane, cli).Post(t, w.invitation+"/resend", nil).Must(t, 200)
-		c := w.by(w.jane, joe)
+		c := w.by(w.jane, w.asked())
 		c.before, c.after, c.changed = before, invited(t, r), []string{"expires_at"}
 		return c
 	}},
 	{audit.InvitationRevoke, func(t *testing.T, w *world) change {
-		c := w.by(w.jane, joe)
+		c := w.by(w.jane, w.asked())
 		c.before = invited(t, w.jane.Get(t, w.invitation).Must(t, 200))
 		with(w.jane, cli).Delete(t, w.invitation).Must(t, 204)
 		return c
 	}},
+	{audit.InvitationRestore, func(t *testing.T, w *world) change {
+		w.restore(t, w.asked().ID)
+		c := w.by(w.jane, w.asked())
+		c.after = invited(t, w.jane.Get(t, w.invitation).Must(t, 200))
+		return c
+	}},
 	{audit.InvitationDecline, func(t *testing.T, w *world) change {
-		c := w.by(w.joe, joe)
+		c := w.by(w.joe, w.asked())
 		c.before = invited(t, w.joe.Get(t, w.invitation).Must(t, 200))
 		with(w.joe, cli).Post(t, w.invitation+"/decline", nil).Must(t, 204)
 		return c
 	}},
 	{audit.InvitationAccept, func(t *testing.T, w *world) change {
-		c := w.by(w.joe, joe)
+		c := w.by(w.joe, w.asked())
 		c.after = invited(t, w.joe.Get(t, w.invitation).Must(t, 200))
 		with(w.joe, cli).Post(t, w.invitation, nil).Must(t, 201)
 		return c
@@ -117,7 +128,7 @@ var people = []step{
 	{audit.MemberRole, func(t *testing.T, w *world) change {
 		with(w.jane, cli).Put(t, w.path("/member"), map[string]any{"user_id": w.joe.ID, "role_id": authz.RoleID(w.organization, authz.Admin)}).Must(t, 200)
 		c := w.by(w.jane, reference(w.joe))
-		c.before, c.after, c.changed = memberOf(t, w.joe.Email, authz.Developer), memberOf(t, w.joe.Email, authz.Admin), []string{"role_name"}
+		c.before, c.after, c.changed = w.memberOf(t, w.joe.Email, authz.Developer), w.memberOf(t, w.joe.Email, authz.Admin), []string{"role_id", "role_name"}
 		return c
 	}},
 	{audit.OwnershipTransfer, func(t *testing.T, w *world) change {
@@ -138,13 +149,19 @@ var people = []step{
 	{audit.MemberRemove, func(t *testing.T, w *world) change {
 		with(w.jane, cli).Do(t, "DELETE", w.path("/member"), map[string]any{"user_id": w.joe.ID}).Must(t, 204)
 		c := w.by(w.jane, reference(w.joe))
-		c.before = memberOf(t, w.joe.Email, authz.Admin)
+		c.before = w.memberOf(t, w.joe.Email, authz.Admin)
+		return c
+	}},
+	{audit.MemberRestore, func(t *testing.T, w *world) change {
+		w.restore(t, string(w.joe.ID))
+		c := w.by(w.jane, reference(w.joe))
+		c.after = w.memberOf(t, w.joe.Email, authz.Admin)
 		return c
 	}},
 	{audit.MemberLeave, func(t *testing.T, w *world) change {
 		with(w.joe, cli).Do(t, "DELETE", w.path("/member"), map[string]any{"user_id": w.joe.ID}).Must(t, 204)
 		c := w.by(w.joe, reference(w.joe))
-		c.before = memberOf(t, w.joe.Email, authz.Viewer)
+		c.before = w.memberOf(t, w.joe.Email, authz.Viewer)
 		return c
 	}},
 	{audit.RoleCreate, func(t *testing.T, w *world) change {
@@ -176,6 +193,18 @@ var people = []step{
 		c.before = before
 		return c
 	}},
+	{audit.RoleRestore, func(t *testing.T, w *world) change {
+		w.restore(t, w.role)
+		c := w.by(w.jane, audit.Reference{ID: w.role, Name: "Quality"})
+		c.after = w.customRole(t, deployer(w.project))
+		return c
+	}},
+}
+
+// restore takes a deletion back.
+func (w *world) restore(t *testing.T, thing string) {
+	t.Helper()
+	with(w.jane, cli).Post(t, w.path("/deleted/"+thing+"/restore"), map[string]any{}).Must(t, 200)
 }
 
 // ready makes what a step needs and does not make itself: its events are not looked at.
@@ -186,12 +215,13 @@ func ready(t *testing.T, w *world, action audit.Action) {
 		w.joe = w.s.Person(t, "joe@example.com")
 	case audit.AccountVerify:
 		w.unproved(t)
-	case audit.InvitationDecline, audit.InvitationAccept:
+	case audit.InvitationDecline: // the one that was restored
+	case audit.InvitationAccept:
 		w.invite(t)
 	case audit.MemberRemove: // the ownership goes back first
 		w.joe.Post(t, w.path("/transferOwnership"), map[string]any{"user_id": w.jane.ID}).Must(t, 204)
 	case audit.MemberLeave:
-		w.s.Join(t, w.organization, w.joe, authz.Viewer)
+		w.jane.Put(t, w.path("/member"), map[string]any{"user_id": w.joe.ID, "role_id": authz.RoleID(w.organization, authz.Viewer)}).Must(t, 200)
 	case audit.RoleUpdate:
 		w.project = w.jane.Post(t, w.path("/project"), map[string]any{"name": "Shop"}).Must(t, 200).Text("id")
 	case audit.OrganizationPurge: // after the restoration, so that the earlier job finds nothing to do

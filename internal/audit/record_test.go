@@ -178,6 +178,14 @@ var beginning = []step{
 			stream: string(w.organization), actor: person(w.jane), client: client(cli, "CLI"), target: self, project: self, before: before,
 		}
 	}},
+	{audit.ProjectRestore, func(t *testing.T, w *world) change {
+		w.restore(t, w.project)
+		self := audit.Reference{ID: w.project, Name: "Web site"}
+		return change{
+			stream: string(w.organization), actor: person(w.jane), client: client(cli, "CLI"), target: self, project: self,
+			after: w.jane.Get(t, "/project/"+w.project).Must(t, 200).Body,
+		}
+	}},
 }
 
 var ending = []step{
@@ -191,6 +199,18 @@ var ending = []step{
 		return change{
 			stream: string(w.organization), actor: person(w.jane), client: client(cli, "CLI"),
 			target: audit.Reference{ID: w.token, Name: "robot"}, before: before,
+		}
+	}},
+	{audit.APITokenRestore, func(t *testing.T, w *world) change {
+		w.restore(t, w.token)
+		list := w.jane.Get(t, w.path("/apiToken")).Must(t, 200)
+		after, err := json.Marshal(list.Value("results.0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return change{
+			stream: string(w.organization), actor: person(w.jane), client: client(cli, "CLI"),
+			target: audit.Reference{ID: w.token, Name: "robot"}, after: after,
 		}
 	}},
 	{audit.OrganizationDelete, func(t *testing.T, w *world) change {

@@ -93,6 +93,10 @@ func Redact(tx *store.Tx, stream string, by Holder, p Person, events []int64) er
 			stream, seq, payload, e.Target.ID, e.Target.Name, e.Actor.Name, e.Actor.ID, e.Project.Name, e.Environment.Name); err != nil {
 			return err
 		}
+		if err := tx.Send(`UPDATE event_subject SET subject_id = $3 WHERE organization_id = $1 AND seq = $2 AND subject_id = $4`,
+			stream, seq, p.Pseudonym.ID, p.User); err != nil {
+			return err
+		}
 		sum := sha256.Sum256(payload)
 		done.Redacted = append(done.Redacted, Redaction{seq, hex.EncodeToString(sum[:])})
 	}

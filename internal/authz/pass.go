@@ -24,6 +24,8 @@ type Pass struct {
 	seen   []store.Dependency
 	beside any    // what was read along with the rights
 	system string // the reason of a system pass
+	// reverts is the event to whose outcome the holder goes back; 0 for anything else.
+	reverts int64
 }
 
 // Actor is who holds the pass.
@@ -31,6 +33,16 @@ func (p Pass) Actor() authn.Actor { return p.actor }
 
 // Scope is what the pass is about.
 func (p Pass) Scope() Scope { return p.scope }
+
+// Reverts is the number of the event to whose outcome the change goes back, or 0; the
+// event of the change keeps it.
+func (p Pass) Reverts() int64 { return p.reverts }
+
+// Reverting gives the same pass for going back to the outcome of an event.
+func (p Pass) Reverting(event int64) Pass {
+	p.reverts = event
+	return p
+}
 
 // Organization is the organization of the scope.
 func (p Pass) Organization() id.Organization { return p.scope.Organization }

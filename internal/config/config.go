@@ -99,7 +99,7 @@ type Server struct {
 	SessionLife             time.Duration `help:"How long a person stays signed in in a browser; 10m to 8760h." default:"336h"`
 	MaxOrganizationsPerUser int           `help:"Organizations that one person may belong to." default:"5"`
 	SupportEmail            string        `help:"Address that refusals by a limit name." placeholder:"ADDRESS"`
-	DeletionGrace           time.Duration `help:"How long a deleted organization can be restored." default:"720h"`
+	DeletionGrace           time.Duration `help:"How long a deleted organization, or what was deleted in one, can be restored." default:"720h"`
 	InvitationLife          time.Duration `help:"How long an invitation can be accepted." default:"168h"`
 	PlansFile               string        `help:"JSON file of the plans, in place of the built-in ones." placeholder:"FILE"`
 	DrainTime               time.Duration `help:"How long the server goes on answering after it was told to stop, while /readyz says no and load balancers look elsewhere." default:"0s"`

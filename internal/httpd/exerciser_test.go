@@ -47,9 +47,12 @@ var parameters = map[string]func(t *testing.T, w *world, mode authz.Mode) string
 	"customRoleId": func(t *testing.T, w *world, _ authz.Mode) string {
 		return w.owner.Post(t, "/organization/"+string(w.organization)+"/customRole", map[string]any{"name": w.fresh("role")}).Must(t, 201).Text("id")
 	},
-	"inviteId":   func(t *testing.T, w *world, _ authz.Mode) string { return w.invite(t, w.guest()) },
-	"sessionId":  func(t *testing.T, w *world, _ authz.Mode) string { return w.session(t, w.member(t)) },
-	"identityId": func(t *testing.T, w *world, _ authz.Mode) string { return w.identity(t, w.member(t)) },
+	"targetId":              func(t *testing.T, w *world, _ authz.Mode) string { return w.versioned(t) },
+	"deletedId":             func(t *testing.T, w *world, _ authz.Mode) string { return w.deletedRole(t) },
+	"deletedOrganizationId": func(t *testing.T, w *world, _ authz.Mode) string { return w.deletedOrganization(t, w.member(t)) },
+	"inviteId":              func(t *testing.T, w *world, _ authz.Mode) string { return w.invite(t, w.guest()) },
+	"sessionId":             func(t *testing.T, w *world, _ authz.Mode) string { return w.session(t, w.member(t)) },
+	"identityId":            func(t *testing.T, w *world, _ authz.Mode) string { return w.identity(t, w.member(t)) },
 }
 
 // moded are the path parameters of things that have a mode.
@@ -87,6 +90,7 @@ var fields = map[string]func(t *testing.T, w *world) any{
 	"resetPassword.token":        func(t *testing.T, w *world) any { return w.resetLink(t) },
 	"current_password":           func(*testing.T, *world) any { return apptest.Password },
 	"new_password":               func(*testing.T, *world) any { return apptest.Password },
+	"revertToVersion.version":    func(_ *testing.T, w *world) any { return max(w.version, 1) },
 }
 
 // needed are sent even where they may be left out: without a role_id it is an ADMIN
@@ -108,6 +112,7 @@ type world struct {
 	organization id.Organization
 	ids          []string
 	made         int
+	version      int64 // of the thing that versioned made last
 }
 
 // roomy lets one person own an organization per question, and stay signed in.

@@ -126,6 +126,11 @@ func (w *world) decided(t *testing.T, op route.Operation, role authz.RoleName, m
 		case op.Lists != "" && !rights.Allow(op.Lists):
 			word = "part"
 		}
+		if need := sight[op.ID]; need != "" {
+			if word = "yes"; !rights.Allow(need) {
+				word = "404"
+			}
+		}
 	}
 	more, personal := own[op.ID]
 	if personal && (more.permission == "" || !authz.Decide(w.rights(t, role), more.permission, authz.Scope{Organization: w.organization, Kind: authz.KindOrganization}).Allowed) {
@@ -170,6 +175,7 @@ var own = map[string]struct {
 	"declineInviteMember":    {"", 403, "wrong_account"},
 	"endMySession":           {"", 404, "not_found"},
 	"unlinkMyIdentity":       {"", 404, "not_found"},
+	"restoreOrganization":    {"", 404, "not_found"},
 }
 
 // onlyOwn asks about another's thing, which must be refused, and about the caller's own.
@@ -191,6 +197,8 @@ func (w *world) onlyOwn(t *testing.T, op route.Operation, role authz.RoleName, v
 		values["sessionId"] = w.session(t, c)
 	} else if _, identity := values["identityId"]; identity {
 		values["identityId"] = w.identity(t, c)
+	} else if _, deleted := values["deletedOrganizationId"]; deleted {
+		values["deletedOrganizationId"] = w.deletedOrganization(t, c)
 	} else {
 		body = map[string]any{"user_id": c.ID}
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/authz"
 	"github.com/guildhall-dev/guildhall/internal/console"
 	"github.com/guildhall-dev/guildhall/internal/device"
+	"github.com/guildhall-dev/guildhall/internal/history"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/oidc"
@@ -62,6 +63,7 @@ type Services struct {
 	Reports       *report.Service
 	TakeOut       *takeout.Service
 	Access        *access.Service
+	History       *history.Service
 	Retention     activity.Retention
 	Heads         *audit.Signer
 	// Fit tells why this node should get no requests though its database answers;
@@ -124,6 +126,7 @@ func operations(r *route.Router, s Services, publicURL string, streams *activity
 	project.Register(r, s.Projects)
 	apitoken.Register(r, s.Tokens)
 	activity.Register(r, s.DB, s.Retention, publicURL, s.Heads, streams)
+	history.Register(r, s.History)
 }
 
 // Handler is everything that the server answers.

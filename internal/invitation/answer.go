@@ -104,7 +104,7 @@ func (s *Service) Accept(ctx context.Context, pass authz.Pass, organization id.O
 		if err := s.organizations.CheckLimit(tx, pass.Actor().User); err != nil {
 			return err
 		}
-		if err := s.checkSeats(tx, organization, 1, false); err != nil {
+		if err := s.checkSeats(tx, organization, false); err != nil {
 			return err
 		}
 		if err := stands(tx, i); err != nil {
@@ -113,7 +113,9 @@ func (s *Service) Accept(ctx context.Context, pass authz.Pass, organization id.O
 		if err := s.members.Add(tx, organization, pass.Actor().User, i.Role); err != nil {
 			return err
 		}
-		return i.record(tx, pass, audit.InvitationAccept, nil, i.brief())
+		return i.record(tx, pass, audit.InvitationAccept, nil, i.brief(),
+			audit.Effect{Kind: kind, Target: i.reference(), Before: i.brief()}, // used up
+			s.members.Joined(organization, pass.Actor().User, pass.Actor().Name, i.Role, i.RoleName))
 	})
 }
 

@@ -55,6 +55,8 @@ type Organizations interface {
 // Members is what this package needs of memberships.
 type Members interface {
 	Add(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error
+	// Joined is how the event says that somebody became a member.
+	Joined(organization id.Organization, user id.User, email string, role authz.RoleName, roleName string) audit.Effect
 }
 
 // Service changes invitations.
@@ -154,7 +156,7 @@ func (s *Service) create(tx *store.Tx, pass authz.Pass, email string, role *auth
 	if known {
 		return Invitation{}, fault.New(fault.AlreadyInvited, "User already invited")
 	}
-	if err := s.checkSeats(tx, pass.Organization(), 1, true); err != nil {
+	if err := s.checkSeats(tx, pass.Organization(), true); err != nil {
 		return Invitation{}, err
 	}
 	if err := s.mayTell(pass.Organization(), email); err != nil {
@@ -187,15 +189,21 @@ type brief struct {
 
 func (i Invitation) brief() brief { return brief{i.Email, i.RoleName, i.ExpiresAt.Format()} }
 
-func (i Invitation) record(tx *store.Tx, by audit.Holder, action audit.Action, before, after any) error {
+// reference names an invitation in events and in the list of what is deleted: by an id
+// from which its own, the secret of its link, does not follow.
+func (i Invitation) reference() audit.Reference {
+	return audit.Reference{ID: id.Derived[string](string(i.Organization), "invitation "+i.ID), Name: i.Email}
+}
+
+func (i Invitation) record(tx *store.Tx, by audit.Holder, action audit.Action, before, after any, also ...audit.Effect) error {
 	return audit.Record(tx, string(i.Organization), by, audit.Entry{
-		Action: action, Target: audit.Reference{Name: i.Email}, Before: before, After: after,
+		Action: action, Target: i.reference(), Before: before, After: after, Also: also,
 	})
 }
 
 // checkSeats refuses where the plan has no place for more members. The head of the
 // organization is locked, so two cannot take the last one.
-func (s *Service) checkSeats(tx *store.Tx, organization id.Organization, more int64, withPending bool) error {
+func (s *Service) checkSeats(tx *store.Tx, organization id.Organization, withPending bool) error {
 	_, _, plan, seats, err := s.organizations.Invite(tx, organization)
 	if err != nil || seats == 0 {
 		return err
@@ -207,7 +215,7 @@ func (s *Service) checkSeats(tx *store.Tx, organization id.Organization, more in
 	if !withPending {
 		pending = 0
 	}
-	if members+pending+more > int64(seats) {
+	if members+pending >= int64(seats) {
 		return fault.New(fault.LimitReached, "The plan %s has %d seats: %d members and %d pending invitations. Remove one, or change the plan.", plan, seats, members, pending)
 	}
 	return nil
@@ -259,7 +267,7 @@ func (s *Service) Resend(ctx context.Context, pass authz.Pass, invitation string
 			return i, err
 		}
 		if i.ExpiresAt <= tx.Now() { // it holds no seat any more
-			if err := s.checkSeats(tx, pass.Organization(), 1, true); err != nil {
+			if err := s.checkSeats(tx, pass.Organization(), true); err != nil {
 				return i, err
 			}
 		}
@@ -292,6 +300,9 @@ func (s *Service) Revoke(ctx context.Context, pass authz.Pass, invitation string
 	return store.Do(ctx, s.db, pass, func(tx *store.Tx) error {
 		i, err := loadIn(tx, pass.Organization(), invitation)
 		if err != nil {
+			return err
+		}
+		if err := keep(tx, i); err != nil {
 			return err
 		}
 		if err := remove(tx, i.ID); err != nil {

@@ -126,7 +126,7 @@ func TestLetters(t *testing.T) {
 
 		bob := s.Member(t, acme, "bob@example.com", authz.Viewer)
 		jane.Delete(t, path(acme, "")).Must(t, 204)
-		stewards(t, box, "Acme & Söhne was deleted", "jane@example.com deleted the organization", "Until 31 March 2026, 12:00 UTC, the operator of this server can bring it back")
+		stewards(t, box, "Acme & Söhne was deleted", "jane@example.com deleted the organization", "Until 31 March 2026, 12:00 UTC, its owner or the operator of this server can bring it back")
 		if _, err := s.Organizations.Restore(t.Context(), authz.System("operator"), "Acme & Söhne"); err != nil {
 			t.Fatal(err)
 		}

@@ -70,6 +70,20 @@ func (s *Service) tellRemoved(tx *store.Tx, pass authz.Pass, m Member) error {
 	})
 }
 
+func (s *Service) tellRestored(tx *store.Tx, pass authz.Pass, m Member) error {
+	return s.tell(tx, pass.Organization(), m, func(name string) mail.Letter {
+		return mail.Letter{
+			Subject: "You are back in " + name,
+			Heading: "You are back in " + name,
+			Paragraphs: []string{
+				fmt.Sprintf("%s restored your membership of the organization %s, with the role %s. The API tokens that you made in it work again.", mail.By(pass.Actor()), name, m.RoleName),
+				"If you do not want to be in it, you can leave it any time.",
+			},
+			Notes: []string{unexpected},
+		}
+	})
+}
+
 func (s *Service) tellTransfer(tx *store.Tx, organization id.Organization, old, heir Member) error {
 	err := s.tell(tx, organization, heir, func(name string) mail.Letter {
 		return mail.Letter{

@@ -10,6 +10,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
@@ -32,15 +33,20 @@ type Member struct {
 type Service struct {
 	db     *store.DB
 	outbox Outbox
+	limits Limits
+	seats  Seats
 }
 
 // NewService makes the service; the outbox takes its letters.
-func NewService(db *store.DB, outbox Outbox) *Service { return &Service{db, outbox} }
+func NewService(db *store.DB, outbox Outbox) *Service { return &Service{db: db, outbox: outbox} }
 
 // Add makes somebody a member, in the Write of the change that says so. Its event
 // is that change's, or the caller records one.
 func (*Service) Add(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
-	return insert(tx, organization, user, role)
+	if err := object.Forget(tx, organization, string(user)); err != nil { // an earlier membership that could be restored
+		return err
+	}
+	return insert(tx, organization, user, role, tx.Now())
 }
 
 // List reads the members, the longest there first.
@@ -53,11 +59,23 @@ func (s *Service) List(ctx context.Context, pass authz.Pass) ([]Member, error) {
 
 // brief is a member as events show them.
 type brief struct {
-	Email string `json:"email"`
-	Role  string `json:"role_name"`
+	Email  string  `json:"email"`
+	Role   string  `json:"role_name"`
+	RoleID id.Role `json:"role_id"`
 }
 
-func (m Member) brief() brief { return brief{m.Email, m.RoleName} }
+func (m Member) brief(organization id.Organization) brief {
+	return brief{m.Email, m.RoleName, authz.RoleID(organization, m.Role)}
+}
+
+// kind is what the history calls a membership.
+const kind = "member"
+
+// Joined is how the event of a change that makes somebody a member says so.
+func (*Service) Joined(organization id.Organization, user id.User, email string, role authz.RoleName, roleName string) audit.Effect {
+	m := Member{User: user, Email: email, Role: role, RoleName: roleName}
+	return audit.Effect{Kind: kind, Target: m.reference(), After: m.brief(organization)}
+}
 
 func (m Member) reference() audit.Reference {
 	return audit.Reference{ID: string(m.User), Name: m.Email}
@@ -109,7 +127,8 @@ func (s *Service) SetRole(ctx context.Context, pass authz.Pass, user id.User, ro
 			return err
 		}
 		return audit.Record(tx, string(pass.Organization()), pass, audit.Entry{
-			Action: audit.MemberRole, Target: m.reference(), Before: m.brief(), After: brief{m.Email, string(granted.Name)},
+			Action: audit.MemberRole, Target: m.reference(), Before: m.brief(pass.Organization()),
+			After: brief{m.Email, string(granted.Name), role},
 		})
 	})
 }
@@ -153,13 +172,16 @@ func (s *Service) Remove(ctx context.Context, pass authz.Pass, user id.User) err
 				return err
 			}
 		}
+		if err := keep(tx, pass.Organization(), m); err != nil {
+			return err
+		}
 		if err := remove(tx, pass.Organization(), user); err != nil {
 			return err
 		}
 		if err := s.tellRemoved(tx, pass, m); err != nil {
 			return err
 		}
-		return audit.Record(tx, string(pass.Organization()), pass, audit.Entry{Action: action, Target: m.reference(), Before: m.brief()})
+		return audit.Record(tx, string(pass.Organization()), pass, audit.Entry{Action: action, Target: m.reference(), Before: m.brief(pass.Organization())})
 	})
 }
 
@@ -202,8 +224,15 @@ func (s *Service) Transfer(ctx context.Context, pass authz.Pass, user id.User) e
 		return audit.Record(tx, string(pass.Organization()), pass, audit.Entry{
 			Action: audit.OwnershipTransfer, Target: heir.reference(),
 			Before: shown{string(old.User), old.Email}, After: shown{string(heir.User), heir.Email},
+			Also: []audit.Effect{becomes(pass.Organization(), heir, authz.Owner), becomes(pass.Organization(), old, authz.Admin)},
 		})
 	})
+}
+
+func becomes(organization id.Organization, m Member, role authz.RoleName) audit.Effect {
+	return audit.Effect{
+		Kind: kind, Target: m.reference(), Before: m.brief(organization), After: brief{m.Email, string(role), authz.RoleID(organization, role)},
+	}
 }
 
 // Places are the organizations that a person belongs to, deleted ones too.
@@ -214,6 +243,9 @@ func (*Service) Places(q store.Querier, user id.User) ([]id.Organization, error)
 // Leave takes somebody who goes for good out of every organization; the owner of one
 // must not come here.
 func (*Service) Leave(tx *store.Tx, by audit.Holder, user id.User) error {
+	if err := object.ForgetOf(tx, user); err != nil {
+		return err
+	}
 	organizations, err := organizationsOf(tx, user)
 	if err != nil {
 		return err
@@ -229,7 +261,7 @@ func (*Service) Leave(tx *store.Tx, by audit.Holder, user id.User) error {
 		if err := remove(tx, organization, user); err != nil {
 			return err
 		}
-		if err := audit.Record(tx, string(organization), by, audit.Entry{Action: audit.MemberLeave, Target: m.reference(), Before: m.brief()}); err != nil {
+		if err := audit.Record(tx, string(organization), by, audit.Entry{Action: audit.MemberLeave, Target: m.reference(), Before: m.brief(organization)}); err != nil {
 			return err
 		}
 	}

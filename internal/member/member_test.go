@@ -2,6 +2,7 @@ package member_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/guildhall-dev/guildhall/internal/app/apptest"
@@ -82,7 +83,7 @@ func TestSetRole(t *testing.T) {
 		}
 		event := owner.Get(t, "/organization/"+string(acme)+"/events").Must(t, 200)
 		if event.Text("events.0.action") != "member.role" || event.Text("events.0.target_name") != "jane@example.com" || event.Text("events.0.triggered_by") != "owner@example.com" ||
-			event.Text("events.0.original_change") != `{"email":"jane@example.com","role_name":"BILLING"}` || event.Text("events.0.change") != `{"email":"jane@example.com","role_name":"DEVELOPER"}` {
+			event.Text("events.0.original_change") != brief(acme, "jane@example.com", authz.Billing) || event.Text("events.0.change") != brief(acme, "jane@example.com", authz.Developer) {
 			t.Errorf("the event is %s", event.Body)
 		}
 	})
@@ -152,4 +153,9 @@ func TestOneOwner(t *testing.T) {
 			}
 		}
 	})
+}
+
+// brief is a member as events show them.
+func brief(organization id.Organization, email string, role authz.RoleName) string {
+	return fmt.Sprintf(`{"email":%q,"role_name":%q,"role_id":%q}`, email, role, authz.RoleID(organization, role))
 }

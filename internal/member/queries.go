@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/store"
@@ -29,6 +30,18 @@ func load(q store.Querier, organization id.Organization, user id.User) (Member, 
 	return m, err
 }
 
+func isMember(q store.Querier, organization id.Organization, user id.User) (bool, error) {
+	n, err := store.Value[int64](q, `SELECT COUNT(*) FROM member WHERE organization_id = $1 AND user_id = $2`, organization, user)
+	return n > 0, err
+}
+
+// isInvited tells whether an invitation waits for a person's address.
+func isInvited(q store.Querier, organization id.Organization, user id.User) (bool, error) {
+	n, err := store.Value[int64](q, `SELECT COUNT(*) FROM invitation i JOIN account a ON a.email_key = i.email_key
+		WHERE i.organization_id = $1 AND a.id = $2`, organization, user)
+	return n > 0, err
+}
+
 func organizationsOf(q store.Querier, user id.User) ([]id.Organization, error) {
 	return store.All(q, `SELECT organization_id FROM member WHERE user_id = $1 ORDER BY organization_id`,
 		func(s store.Scan) (o id.Organization, err error) { return o, s(&o) }, user)
@@ -38,8 +51,8 @@ func organizationName(q store.Querier, organization id.Organization) (string, er
 	return store.Value[string](q, `SELECT name FROM organization WHERE id = $1`, organization)
 }
 
-func insert(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
-	return tx.Send(`INSERT INTO member (organization_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4)`, organization, user, role, tx.Now())
+func insert(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName, joined clock.Time) error {
+	return tx.Send(`INSERT INTO member (organization_id, user_id, role, joined_at) VALUES ($1, $2, $3, $4)`, organization, user, role, joined)
 }
 
 func setRole(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {

@@ -39,6 +39,7 @@ type Kind[B any] struct {
 	// Shown is the thing as the API shows it; it is what events keep, so it holds no secret.
 	Shown                  func(Object[B]) any
 	Create, Update, Delete audit.Action
+	Restored               audit.Action // the deletion was taken back
 }
 
 const columns = `id, organization_id, project_id, environment_id, mode, name, version, body, created_at, updated_at`

@@ -54,6 +54,9 @@ func (r *Resolver) Find(ctx context.Context, object id.Object) (authz.Scope, err
 
 // Purge removes every object of an organization for good.
 func Purge(tx *store.Tx, organization id.Organization) error {
+	if _, err := tx.Exec(`DELETE FROM deleted_row WHERE organization_id = $1`, organization); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(`DELETE FROM object_reference WHERE organization_id = $1`, organization); err != nil {
 		return err
 	}
@@ -64,6 +67,9 @@ func Purge(tx *store.Tx, organization id.Organization) error {
 // PurgeDeleted removes for good what was deleted before a moment.
 func PurgeDeleted(tx *store.Tx, before clock.Time) error {
 	tx.Unaudited("the deletion has its event; this only frees the space")
+	if _, err := tx.Exec(`DELETE FROM deleted_row WHERE deleted_at < $1`, before); err != nil {
+		return err
+	}
 	_, err := tx.Exec(`DELETE FROM object WHERE deleted_at <> 0 AND deleted_at < $1`, before)
 	return err
 }

@@ -106,10 +106,11 @@ func Register(r *route.Router, s *Service, heads *store.Heads) {
 	}, h.edit)
 	route.Register(r, route.Operation{
 		ID: "deleteOrganization", Method: http.MethodDelete, Path: "/organization/{organizationId}", Tag: tag, Summary: "Delete an organization",
-		Description: "For the owner only. It is gone at once for everyone, its tokens stop working; the operator can restore it with the same ids for 30 days (a setting), and its name stays reserved meanwhile.",
+		Description: "For the owner only. It is gone at once for everyone, its tokens stop working; its owner (restoreOrganization) or the operator can restore it with the same ids for 30 days (a setting), and its name stays reserved meanwhile.",
 		Permission:  authz.OrganizationDelete, Scope: route.InOrganization, Status: http.StatusNoContent,
 	}, h.delete)
 	registerOnboarding(r, h)
+	registerDeleted(r, h)
 }
 
 type createInput struct{ Body organizationRequest }

@@ -37,7 +37,7 @@ func (s *Service) tellDeleted(tx *store.Tx, pass authz.Pass, o Organization, unt
 	if s.settings.SupportEmail != "" {
 		helper += " (" + s.settings.SupportEmail + ")"
 	}
-	restore := fmt.Sprintf("Until %s, %s can bring it back with everything in it. After that it is gone for good.", mail.Day(until), helper)
+	restore := fmt.Sprintf("Until %s, its owner or %s can bring it back with everything in it. After that it is gone for good.", mail.Day(until), helper)
 	if s.settings.Grace == 0 {
 		restore = "It cannot be brought back."
 	}

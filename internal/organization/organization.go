@@ -47,6 +47,8 @@ type Organization struct {
 // Members is what this package needs of memberships.
 type Members interface {
 	Add(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error
+	// Joined is how the event says that somebody became a member.
+	Joined(organization id.Organization, user id.User, email string, role authz.RoleName, roleName string) audit.Effect
 }
 
 // Purger is what this package needs of every feature that keeps rows of an
@@ -153,7 +155,8 @@ func (s *Service) CreateIn(tx *store.Tx, pass authz.Pass, n New) (Organization, 
 	if err := s.members.Add(tx, o.ID, owner, authz.Owner); err != nil {
 		return o, err
 	}
-	return o, s.record(tx, pass, audit.OrganizationCreate, o, nil, s.shown(o))
+	return o, s.record(tx, pass, audit.OrganizationCreate, o, nil, s.shown(o),
+		s.members.Joined(o.ID, owner, pass.Actor().Name, authz.Owner, string(authz.Owner)))
 }
 
 func taken() error { return fault.New(fault.NameTaken, "Organization name is already taken") }
@@ -180,9 +183,9 @@ func (s *Service) CheckLimit(tx *store.Tx, user id.User) error {
 	return fault.New(fault.LimitReached, sentence+" If you need more, ask the operator of this server.", count, limit)
 }
 
-func (s *Service) record(tx *store.Tx, pass authz.Pass, action audit.Action, o Organization, before, after any) error {
+func (s *Service) record(tx *store.Tx, pass authz.Pass, action audit.Action, o Organization, before, after any, also ...audit.Effect) error {
 	return audit.Record(tx, string(o.ID), pass, audit.Entry{
-		Action: action, Target: audit.Reference{ID: string(o.ID), Name: o.Name}, Before: before, After: after,
+		Action: action, Target: audit.Reference{ID: string(o.ID), Name: o.Name}, Before: before, After: after, Also: also,
 	})
 }
 
@@ -330,19 +333,21 @@ func (s *Service) Restore(ctx context.Context, pass authz.Pass, name string) (Or
 		return Organization{}, fault.New(fault.Invalid, "The organization %q is not deleted.", found.Name)
 	}
 	pass = pass.On(found.ID)
-	return store.Write(ctx, s.db, pass, func(tx *store.Tx) (Organization, error) {
-		if err := setDeleted(tx, found.ID, 0); err != nil {
-			return Organization{}, err
-		}
-		o, _, err := load(tx, found.ID)
-		if err != nil {
-			return o, err
-		}
-		if err := s.tellRestored(tx, pass, o); err != nil {
-			return o, err
-		}
-		return o, s.record(tx, pass, audit.OrganizationRestore, o, nil, s.shown(o))
-	})
+	return store.Write(ctx, s.db, pass, func(tx *store.Tx) (Organization, error) { return s.restore(tx, pass, found.ID) })
+}
+
+func (s *Service) restore(tx *store.Tx, pass authz.Pass, organization id.Organization) (Organization, error) {
+	if err := setDeleted(tx, organization, 0); err != nil {
+		return Organization{}, err
+	}
+	o, _, err := load(tx, organization)
+	if err != nil {
+		return o, err
+	}
+	if err := s.tellRestored(tx, pass, o); err != nil {
+		return o, err
+	}
+	return o, s.record(tx, pass, audit.OrganizationRestore, o, nil, s.shown(o))
 }
 
 // Owned names what a person owns, for a sentence. A deleted organization counts until

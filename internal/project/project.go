@@ -27,7 +27,7 @@ type Project = object.Object[Body]
 
 var kind = object.Kind[Body]{
 	Name: authz.KindProject, Label: "Project", Shown: func(p Project) any { return shown(p, 0) },
-	Create: audit.ProjectCreate, Update: audit.ProjectUpdate, Delete: audit.ProjectDelete,
+	Create: audit.ProjectCreate, Update: audit.ProjectUpdate, Delete: audit.ProjectDelete, Restored: audit.ProjectRestore,
 }
 
 // Service changes projects.
@@ -53,15 +53,19 @@ func (s *Service) Create(ctx context.Context, pass authz.Pass, name, description
 		return Project{}, err
 	}
 	return store.Write(ctx, s.db, pass, func(tx *store.Tx) (Project, error) {
-		count, err := kind.Count(tx, pass.Organization())
-		if err != nil {
+		if err := checkLimit(tx, pass.Organization()); err != nil {
 			return Project{}, err
-		}
-		if count >= maxProjects {
-			return Project{}, fault.New(fault.LimitReached, "An organization can have at most %d projects.", maxProjects)
 		}
 		return kind.Add(tx, pass, Project{Name: name, Body: Body{Description: description}})
 	})
+}
+
+func checkLimit(tx *store.Tx, organization id.Organization) error {
+	count, err := kind.Count(tx, organization)
+	if err == nil && count >= maxProjects {
+		err = fault.New(fault.LimitReached, "An organization can have at most %d projects.", maxProjects)
+	}
+	return err
 }
 
 // Edit changes a project's name and description; a nil description stays.

@@ -50,11 +50,14 @@ var steps = map[audit.Action]struct{ people, tokens, projects int64 }{
 	audit.OrganizationCreate: {people: 1}, // its owner
 	audit.MemberAdd:          {people: 1},
 	audit.InvitationAccept:   {people: 1},
+	audit.MemberRestore:      {people: 1},
 	audit.MemberRemove:       {people: -1},
 	audit.MemberLeave:        {people: -1},
 	audit.APITokenCreate:     {tokens: 1},
+	audit.APITokenRestore:    {tokens: 1},
 	audit.APITokenDelete:     {tokens: -1},
 	audit.ProjectCreate:      {projects: 1},
+	audit.ProjectRestore:     {projects: 1},
 	audit.ProjectDelete:      {projects: -1},
 }
 

@@ -70,19 +70,23 @@ func update(tx *store.Tx, r Role) (bool, error) {
 	if _, err := tx.Exec(`DELETE FROM role_grant WHERE role_id = $1 AND organization_id = $2`, r.ID, r.Organization); err != nil {
 		return false, err
 	}
+	return true, grantAll(tx, r)
+}
+
+func grantAll(tx *store.Tx, r Role) error {
 	for project, levels := range r.Grants.Projects {
 		for mode, level := range levels {
 			if err := grant(tx, r, authz.KindProject, project, mode, string(level)); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}
 	for cluster, level := range r.Grants.Clusters {
 		if err := grant(tx, r, authz.KindCluster, cluster, authz.NoMode, string(level)); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 func grant(tx *store.Tx, r Role, kind authz.Kind, target id.Object, mode authz.Mode, level string) error {

@@ -75,12 +75,8 @@ func (s *Service) Create(ctx context.Context, pass authz.Pass, name, description
 		return Role{}, err
 	}
 	return store.Write(ctx, s.db, pass, func(tx *store.Tx) (Role, error) {
-		n, err := count(tx, pass.Organization())
-		if err != nil {
+		if err := checkLimit(tx, pass.Organization()); err != nil {
 			return Role{}, err
-		}
-		if n >= maxRoles {
-			return Role{}, fault.New(fault.LimitReached, "An organization can have at most %d custom roles.", maxRoles)
 		}
 		r := Role{
 			ID: id.New[id.Role](), Organization: pass.Organization(), Name: name, Description: description,
@@ -95,6 +91,14 @@ func (s *Service) Create(ctx context.Context, pass authz.Pass, name, description
 		}
 		return r, record(tx, pass, audit.RoleCreate, r, nil, kept(r))
 	})
+}
+
+func checkLimit(tx *store.Tx, organization id.Organization) error {
+	n, err := count(tx, organization)
+	if err == nil && n >= maxRoles {
+		err = fault.New(fault.LimitReached, "An organization can have at most %d custom roles.", maxRoles)
+	}
+	return err
 }
 
 func taken(name string) error {
@@ -223,6 +227,9 @@ func (s *Service) Delete(ctx context.Context, pass authz.Pass, role id.Role) err
 		}
 		if len(found) > 0 {
 			return inUse(r, found)
+		}
+		if err := keep(tx, r); err != nil {
+			return err
 		}
 		if err := remove(tx, pass.Organization(), role); err != nil {
 			return err

@@ -35,6 +35,7 @@ var parts = []part{
 		from: `FROM invitation i JOIN organization o ON o.id = i.organization_id WHERE i.email_key = $1 ORDER BY i.created_at, i.id`, byEmail: true},
 	{name: "api_tokens", columns: `id, organization_id, name, description, role, hint, created_by, created_at, updated_at, expires_at, last_used_at`,
 		from: `FROM api_token WHERE created_by = $1 ORDER BY id`},
+	{name: "deleted", columns: `organization_id, kind, name, user_id, deleted_at`, from: `FROM deleted_row WHERE user_id = $1 ORDER BY organization_id, id`},
 	{name: "kept_answers", columns: `actor_id, idempotency_key, created_at`, from: `FROM idempotency WHERE actor_id = $1 ORDER BY idempotency_key`},
 	{name: "report_subscriptions", columns: `organization_id, period_kind, address, ended_at, created_at`,
 		from: `FROM report_subscription WHERE address_key = $1 ORDER BY organization_id, period_kind`, byEmail: true},

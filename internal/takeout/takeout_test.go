@@ -27,6 +27,7 @@ var exceptions = map[string]string{
 	"api_token.token_hash":            "a secret's hash",
 	"device_grant.user_hash":          "the hash of a code that was typed",
 	"environment.name":                "an organization's",
+	"event_subject.subject_id":        "by which events are found; within their content",
 	"event.environment_name":          "within the event's content",
 	"event.project_name":              "within the event's content",
 	"event.target_id":                 "by which events are found; within their content",

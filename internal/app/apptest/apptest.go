@@ -157,6 +157,7 @@ func (s *Server) Join(t testing.TB, organization id.Organization, c *Caller, rol
 		}
 		return audit.Record(tx, string(organization), pass, audit.Entry{
 			Action: audit.MemberAdd, Target: audit.Reference{ID: string(c.ID), Name: c.Email},
+			After: map[string]any{"email": c.Email, "role_name": role, "role_id": authz.RoleID(organization, role)},
 		})
 	})
 	if err != nil {

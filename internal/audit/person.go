@@ -98,8 +98,28 @@ func (r *redactor) redact(e Payload) (Payload, bool) {
 		next, differs := r.document(words, *document)
 		*document, changed = next, changed || differs
 	}
+	e.Also = slices.Clone(e.Also)
+	for i := range e.Also {
+		changed = r.effected(words, &e.Also[i]) || changed
+	}
 	e.Redacted = e.Redacted || changed
 	return e, changed
+}
+
+// effected takes the person out of what an event did beside.
+func (r *redactor) effected(words *regexp.Regexp, e *Effected) bool {
+	changed := e.Target.ID == string(r.User)
+	if changed {
+		e.Target, words = r.Pseudonym, r.alone
+	}
+	if name := r.replace(words, e.Target.Name); name != e.Target.Name {
+		e.Target.Name, changed = name, true
+	}
+	for _, document := range []*json.RawMessage{&e.Before, &e.After} {
+		next, differs := r.document(words, *document)
+		*document, changed = next, changed || differs
+	}
+	return changed
 }
 
 // document replaces the person in every text of a document; its keys are ours.
