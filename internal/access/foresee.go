@@ -103,7 +103,7 @@ type holdings struct {
 	subjects     map[string]Subject // by the actor's id
 	order        []string
 	rights       map[holding]authz.Rights
-	granted      []granted               // the projects and clusters that custom roles speak of
+	granted      []granted // the projects and clusters that custom roles speak of
 	caller       authz.Rights
 }
 

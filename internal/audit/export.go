@@ -78,11 +78,12 @@ func BeginExport(q store.Querier, f Filter, all bool, now clock.Time) (Opening, 
 	return o, err
 }
 
-const exportPage = `SELECT seq, digest, hash, CASE WHEN payload IS NULL THEN 1 ELSE 0 END, CASE WHEN` + period + conditions + `THEN payload END
+const exportPage = `SELECT seq, digest, hash, CASE WHEN payload IS NULL THEN 1 ELSE 0 END, CASE WHEN (` + period + conditions + `) OR (action = '` + string(AccountErase) + `' AND payload IS NOT NULL) THEN payload END
 	FROM event WHERE organization_id = $1 AND seq > $15 AND seq <= $16 ORDER BY seq LIMIT $17`
 
 // ExportPage reads the events behind a number, oldest first; those that the filter
-// does not choose come without their content.
+// does not choose come without their content. Those of erasures always have it: they
+// prove what was rewritten, and name nobody.
 func ExportPage(q store.Querier, f Filter, behind, last int64, limit int) ([]Exported, error) {
 	return store.All(q, exportPage, func(s store.Scan) (e Exported, err error) {
 		var digest, hash, payload []byte

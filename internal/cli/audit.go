@@ -122,9 +122,6 @@ func (c verifyCommand) file(noted []audit.Noted) (*audit.FileReport, string, err
 	if r.Redacted > 0 {
 		words += fmt.Sprintf(" A person was taken out of %d; an event in the file names each.", r.Redacted)
 	}
-	if r.Unproved > 0 {
-		words += fmt.Sprintf("\n%d say something else than when they were written, and the event of the erasure that would name them is not in the file: export the whole chain.", r.Unproved)
-	}
 	switch {
 	case r.LeftOut > 0 && r.Format == audit.CSV:
 		words += fmt.Sprintf("\nIt is NOT complete: %d events are not in it, and a CSV file cannot tell whether they were left out by its filter or removed later. Export JSON Lines for a proof.", r.LeftOut)

@@ -17,6 +17,8 @@ var elsewhere = map[string]string{
 	"account":      "of a person: the server's record",
 	"master_key":   "of the server",
 	"announcement": "a letter: it is sent and does not change",
+	"access":       "a report that was handed out",
+	"events":       "a file that was handed out",
 	"report":       "a subscription of an address outside: it is ended and begun by its own links",
 }
 

@@ -37,7 +37,7 @@ const byTarget = `SELECT e.organization_id, e.seq, e.at, e.action, e.payload FRO
 
 // invitations name the address only, as whoever invites has typed it.
 const invitations = `SELECT e.organization_id, e.seq, e.target_name FROM organization_head h
-	JOIN event e ON e.organization_id = h.organization_id AND e.target_type = $1 AND e.target_id = ''
+	JOIN event e ON e.organization_id = h.organization_id AND e.target_type = $1 AND e.action LIKE 'invitation.%'
 	WHERE h.kind <> 'account' AND e.payload IS NOT NULL`
 
 const byPlace = `SELECT organization_id, seq, at, action, payload FROM event WHERE organization_id = $1 AND seq = $2 ORDER BY seq LIMIT $3`
