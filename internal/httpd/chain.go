@@ -73,6 +73,9 @@ var (
 	noStore    = []string{"no-store"}
 	onlyToUs   = []string{"same-origin"} // with no-referrer browsers name no origin either, and our own forms look foreign
 	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noFrames   = []string{"DENY"}        // for browsers that do not know frame-ancestors
+	noSharing  = []string{"same-origin"} // of the window with who opened it, and of answers with other sites' pages
+	noDevices  = []string{"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"}
 	onlyTLS    = []string{"max-age=31536000"} // a year; other hosts of the domain are not ours to bind
 )
 
@@ -97,6 +100,10 @@ func chain(next http.Handler, log *slog.Logger, m *metrics, edge Edge, secure bo
 		h["Cache-Control"] = noStore
 		h["Referrer-Policy"] = onlyToUs
 		h["Content-Security-Policy"] = noContent
+		h["X-Frame-Options"] = noFrames
+		h["Cross-Origin-Opener-Policy"] = noSharing
+		h["Cross-Origin-Resource-Policy"] = noSharing
+		h["Permissions-Policy"] = noDevices
 		if secure {
 			h["Strict-Transport-Security"] = onlyTLS
 		}

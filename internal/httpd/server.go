@@ -73,6 +73,7 @@ type Services struct {
 type Server struct {
 	handler http.Handler
 	router  *route.Router
+	pages   *console.Pages
 	db      *store.DB
 	fit     func(ctx context.Context) string
 	// stopping makes /readyz say no, so that a load balancer looks elsewhere.
@@ -87,6 +88,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	operations(server.router, s, publicURL)
 	pages := console.NewPages(mux, server.router, publicURL)
 	pages.Notice, pages.TLS = s.Notice, edge.TLS
+	server.pages = pages
 	account.Pages(pages, s.Accounts)
 	oidc.Pages(pages, s.Identities)
 	device.Pages(pages, s.Devices)
@@ -132,7 +134,7 @@ func (s *Server) Retire() { s.stopping.Store(true) }
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration, log *slog.Logger) error {
 	srv := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
