@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"regexp"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/report"
@@ -121,15 +124,37 @@ func guarded(next http.Handler, w *recorder, r *http.Request, log *slog.Logger) 
 			return
 		}
 		info := route.RequestInfo(r.Context())
+		text := authn.Mask(truncate(fmt.Sprint(p), maxPanic), secretsOf(r)...)
 		log.Error("panic", slog.String("request_id", info.ID), slog.String("operation", info.Operation),
-			slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+			slog.String("panic", text), slog.String("stack", string(debug.Stack())))
 		if w.status != 0 {
 			panic(http.ErrAbortHandler)
 		}
-		route.WriteProblem(w, r, fmt.Errorf("panic: %v", p))
+		route.WriteProblem(w, r, fmt.Errorf("panic: %s", text))
 	}()
 	next.ServeHTTP(w, r)
 }
+
+// maxPanic bounds what a panic says in the log.
+const maxPanic = 2000
+
+// secretsOf are the secrets that a request carries, as far as they are read.
+func secretsOf(r *http.Request) []string {
+	list := strings.Fields(r.Header.Get("Authorization"))
+	for _, c := range r.Cookies() {
+		list = append(list, c.Value)
+	}
+	for _, values := range []url.Values{r.URL.Query(), r.PostForm} {
+		for name, texts := range values {
+			if secretName.MatchString(name) {
+				list = append(list, texts...)
+			}
+		}
+	}
+	return list
+}
+
+var secretName = regexp.MustCompile(`(?i)password|token|secret|code|state`)
 
 func done(log *slog.Logger, m *metrics, r *http.Request, info *route.Info, rec *recorder, took time.Duration) {
 	operation := info.Operation
