@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 GO        ?= go
 ARGS      ?=
 BENCHTIME ?= 1s
-FUZZTIME  ?= 30s
+FUZZTIME  ?= 1m
 
 # The linter is compiled once and kept; its name carries Go's version, because it refuses code newer than its own Go.
 LINT := .cache/bin/golangci-lint-$(shell $(GO) env GOVERSION)
@@ -47,7 +47,7 @@ bench: ## run the benchmarks (BENCHTIME=1s; DOCUMENT=docs/performance.md puts th
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) -timeout 20m ./bench $(if $(DOCUMENT),-document $(abspath $(DOCUMENT)))
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for a while (FUZZTIME=30s)
+fuzz: ## run every fuzz target for a while (FUZZTIME=1m)
 	@GO=$(GO) scripts/fuzz $(FUZZTIME)
 
 .PHONY: lint

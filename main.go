@@ -1,7 +1,7 @@
 // Guildhall is an organization control plane for application platforms.
 package main
 
-//go:generate go test -run ^(TestServedTable|TestErrorCatalogue|TestSettingsTable)$ -count=1 . -update
+//go:generate go test -run ^(TestServedTable|TestErrorCatalogue|TestSettingsTable|TestDependencies)$ -count=1 . -update
 
 import (
 	"os"

@@ -27,10 +27,10 @@ const arrows = `
 main     -> cli
 cli      -> demo app httpd feature console config mail object route audit authz authn seal plan job store fault id clock doctor certificate
 demo     -> app                       config                         authz                     store fault id clock
-app      ->     httpd feature console config mail object route audit authz authn seal plan job store fault id clock certificate
+app      ->     httpd feature console config mail object route audit authz authn seal plan job store fault id clock certificate outbound
 doctor   ->                           config mail              audit authz authn seal          store fault id clock certificate
 httpd    ->           feature console        mail object route audit authz authn seal plan job store fault id clock
-feature  ->                   console        mail object route audit authz authn seal plan job store fault id clock
+feature  ->                   console        mail object route audit authz authn seal plan job store fault id clock outbound
 console  ->                               route          authz authn                     store fault id clock
 config   ->                                                                      plan           fault id clock
 mail     ->                                                           authn seal      job store fault id clock
@@ -44,6 +44,7 @@ plan     ->                                                                     
 job      ->                                                                               store fault id clock
 store    ->                                                                                     fault id clock
 certificate ->                                                                                        clock
+outbound ->
 fault    ->
 id       ->
 clock    ->

@@ -53,10 +53,9 @@ type Service struct {
 	hasher      *authn.Hasher
 	signer      *authn.Signer
 	sessionLife time.Duration
-	pair        *authn.Limiter // tries for one account from one network
-	address     *authn.Limiter // tries from one network
-	letters     *authn.Limiter // letters that are asked for to one address
-	visitor     *authn.Limiter // letters and accounts that are asked for from one network
+	passwords   authn.Passwords
+	limits      limits
+	browsers    []byte // the key by which browsers are known again
 	ways        []Way
 
 	near         Neighbours
@@ -65,14 +64,11 @@ type Service struct {
 
 // NewService makes the service; a browser's session lasts for the given time.
 func NewService(db *store.DB, c clock.Clock, hasher *authn.Hasher, signer *authn.Signer, sessionLife time.Duration) *Service {
-	return &Service{
-		db: db, hasher: hasher, signer: signer, sessionLife: sessionLife,
-		pair:    authn.NewLimiter(c, 10, 30*time.Second),
-		address: authn.NewLimiter(c, 100, time.Second),
-		letters: authn.NewLimiter(c, 5, 5*time.Minute),
-		visitor: authn.NewLimiter(c, 30, 10*time.Second),
-	}
+	return &Service{db: db, hasher: hasher, signer: signer, sessionLife: sessionLife, limits: newLimits(c)}
 }
+
+// Demand sets the rules for new passwords.
+func (s *Service) Demand(p authn.Passwords) { s.passwords = p }
 
 // New is a checked request for an account, its password hashed already.
 type New struct{ email, hash string }
@@ -81,7 +77,7 @@ type New struct{ email, hash string }
 func (s *Service) Prepare(email, password string) (New, error) {
 	checks := &fault.Checks{}
 	email = authn.CheckEmail(checks, "email", email)
-	authn.CheckPassword(checks, "password", password)
+	s.passwords.Check(checks, "password", password, email)
 	if err := checks.Err(); err != nil {
 		return New{}, err
 	}
@@ -148,9 +144,10 @@ func (h holder) Actor() authn.Actor { return h.actor }
 
 // SignIn checks an e-mail address and a password and opens a session. "No such
 // account", "wrong password" and "disabled" are one answer, and take the same time.
-func (s *Service) SignIn(ctx context.Context, pass authz.Pass, email, password string, kind SessionKind) (Account, Opened, error) {
+// browser is what KnownBrowser made for the browser that asks, if it did.
+func (s *Service) SignIn(ctx context.Context, pass authz.Pass, email, password, browser string, kind SessionKind) (Account, Opened, error) {
 	client := pass.Actor().Client
-	a, err := s.checkPassword(ctx, client, email, password)
+	a, err := s.checkPassword(ctx, client, email, password, browser)
 	if err != nil {
 		return Account{}, Opened{}, err
 	}

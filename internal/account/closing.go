@@ -32,7 +32,7 @@ func (s *Service) Close(ctx context.Context, pass authz.Pass, password, email st
 		return err
 	}
 	if r.hash != "" {
-		err = s.samePassword(pass.Actor().Client, r, "password", password)
+		err = s.samePassword(r, "password", password)
 	} else if authn.Key(email) != authn.Key(r.Email) {
 		checks := &fault.Checks{}
 		checks.Add("email", "is not the address of this account")

@@ -34,10 +34,10 @@ func (s *Service) RequestEmail(ctx context.Context, pass authz.Pass, email, pass
 		checks.Add("email", "is the address of this account already")
 		return checks.Err()
 	}
-	if err := s.samePassword(pass.Actor().Client, r, "password", password); err != nil {
+	if err := s.samePassword(r, "password", password); err != nil {
 		return err
 	}
-	if err := s.slow(pass, email); err != nil {
+	if err := s.slow(pass.Actor().Client, emailProof, email); err != nil {
 		return err
 	}
 	secret := newSecret()

@@ -100,7 +100,7 @@ func (h *handlers) edit(ctx context.Context, pass authz.Pass, in *editInput) (ac
 type signInInput struct{ Body signInRequest }
 
 func (h *handlers) signIn(ctx context.Context, pass authz.Pass, in *signInInput) (signInAnswer, error) {
-	a, opened, err := h.service.SignIn(ctx, pass, in.Body.Email, in.Body.Password, APISession)
+	a, opened, err := h.service.SignIn(ctx, pass, in.Body.Email, in.Body.Password, "", APISession)
 	if err != nil {
 		return signInAnswer{}, err
 	}

@@ -110,6 +110,7 @@ func (h *pages) setup(r *console.Request) error {
 		return err
 	}
 	r.SetSession(opened.Secret, opened.Life())
+	h.remember(r, a)
 	return r.Show(setupTemplate, http.StatusOK, "Guildhall is set up", setupPage{
 		Done: true, Email: a.Email, Token: access.Token, Expires: access.ExpiresAt.Std().Format("15:04 MST"), URL: r.PublicURL(),
 	})

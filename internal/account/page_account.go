@@ -145,5 +145,6 @@ func (h *pages) close(r *console.Request) error {
 		return again(r, closeTitle, page, err)
 	}
 	r.ClearSession()
+	r.Drop(browserCookie)
 	return plain(r, http.StatusOK, "The account is deleted", plainPage{Text: []string{"Good-bye."}})
 }

@@ -243,6 +243,7 @@ func (h *pages) reset(r *console.Request) error {
 		if actor := r.Pass.Actor(); actor.Kind == authn.Person && actor.User == a.ID {
 			r.ClearSession()
 		}
+		h.remember(r, a)
 		return plain(r, http.StatusOK, "The password is changed", plainPage{
 			Links: []pageLink{{"Sign in", signInPath(a.Email, "", "")}},
 		})

@@ -50,7 +50,7 @@ func (h *pages) signInForm(r *console.Request) error {
 
 func (h *pages) signIn(r *console.Request) error {
 	email := r.PostFormValue("email")
-	_, opened, err := h.service.SignIn(r.Context(), r.Pass, email, r.PostFormValue("password"), BrowserSession)
+	a, opened, err := h.service.SignIn(r.Context(), r.Pass, email, r.PostFormValue("password"), r.Kept(browserCookie), BrowserSession)
 	if err != nil {
 		p := h.signInPage(r, email)
 		if !p.Form.Refuse(err) {
@@ -59,8 +59,17 @@ func (h *pages) signIn(r *console.Request) error {
 		return r.Show(signInTemplate, fault.From(err).Status(), "Sign in", p)
 	}
 	r.SetSession(opened.Secret, opened.Life())
+	h.remember(r, a)
 	r.Redirect(r.Next(home))
 	return nil
+}
+
+// browserCookie keeps KnownBrowser's word, also when the session is over.
+const browserCookie = "browser"
+
+// remember lets the browser be known at the next sign-in.
+func (h *pages) remember(r *console.Request, a Account) {
+	r.Keep(browserCookie, h.service.KnownBrowser(a.Email), BrowserLife)
 }
 
 func (h *pages) signOut(r *console.Request) error {

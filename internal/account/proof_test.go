@@ -168,3 +168,21 @@ func TestAddressChangesHands(t *testing.T) {
 		s.Verify(t)
 	})
 }
+
+// TestLettersToProvedAddress: where somebody says that messages are to go gets no letter about an organization, for nobody has proved it.
+func TestLettersToProvedAddress(t *testing.T) {
+	mailed(t, account.Open, func(t *testing.T, s *apptest.Server, post *mailtest.Server) {
+		owner := s.Person(t, "owner@example.com")
+		acme := owner.Organization(t, "Acme")
+		joe, eve := s.Member(t, acme, "joe@example.com", authz.Viewer), s.Member(t, acme, "eve@example.com", authz.Viewer)
+		joe.Put(t, "/account", map[string]any{"communication_email": "victim@example.com"}).Must(t, 200)
+		alter(t, s, eve, `UPDATE account SET verified_at = 0 WHERE id = $1 AND CAST($2 AS BIGINT) > 0`)
+		skip(t, s, post)
+		for _, who := range []*apptest.Caller{joe, eve} {
+			owner.Put(t, "/organization/"+string(acme)+"/member", map[string]any{"user_id": who.ID, "role_id": authz.RoleID(acme, authz.Admin)}).Must(t, 200)
+		}
+		work(t, s)
+		post.To(t, "joe@example.com").Says("Your role in Acme changed")
+		post.Nothing(t)
+	})
+}

@@ -31,12 +31,12 @@ func (s *Service) Register(ctx context.Context, pass authz.Pass, r SignUp) (a Ac
 	r.Email = authn.CheckEmail(checks, "email", r.Email)
 	mailed = s.near.Mail.Enabled()
 	if !mailed {
-		authn.CheckPassword(checks, "password", r.Password)
+		s.passwords.Check(checks, "password", r.Password, r.Email)
 	}
 	if err := checks.Err(); err != nil {
 		return a, mailed, err
 	}
-	if err := s.slow(pass, r.Email); err != nil {
+	if err := s.slow(pass.Actor().Client, signUpProof, r.Email); err != nil {
 		return a, mailed, err
 	}
 	if err := s.checkInvitation(s.db.Reader(ctx), r); err != nil {
@@ -56,14 +56,6 @@ func (s *Service) Register(ctx context.Context, pass authz.Pass, r SignUp) (a Ac
 		return create(tx, pass, newcomer{email: r.Email, hash: hash, byThemselves: true})
 	})
 	return a, false, err
-}
-
-// slow bounds the letters to one address and the requests of one client.
-func (s *Service) slow(pass authz.Pass, email string) error {
-	if err := s.visitor.Try(pass.Actor().Client.Network()); err != nil {
-		return err
-	}
-	return s.letters.Try(authn.Key(email))
 }
 
 // checkInvitation holds a sign-up with an invitation's link to the invited address.
@@ -138,9 +130,9 @@ func (s *Service) mayRegister(q store.Querier, email string) (bool, error) {
 }
 
 // register makes the account of somebody who has proved that the address is theirs.
-func (s *Service) register(ctx context.Context, pass authz.Pass, secret, password string) (Account, error) {
+func (s *Service) register(ctx context.Context, pass authz.Pass, secret, email, password string) (Account, error) {
 	checks := &fault.Checks{}
-	authn.CheckPassword(checks, "password", password)
+	s.passwords.Check(checks, "password", password, email)
 	if err := checks.Err(); err != nil {
 		return Account{}, err
 	}

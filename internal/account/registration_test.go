@@ -327,12 +327,12 @@ func TestTooManySignUps(t *testing.T) {
 		for range 5 {
 			signUp(t, s, map[string]any{"email": "jane@example.com"}).Must(t, 200)
 		}
-		// One bucket for every kind of letter, whatever the spelling, account or none.
+		// One bucket for a kind of letter, whatever the spelling, account or none.
 		for _, email := range []string{"jane@example.com", "JANE@example.com"} {
 			if r := signUp(t, s, map[string]any{"email": email}).Refused(t, 429, "too_many_requests"); r.Header.Get("Retry-After") != "300" {
 				t.Errorf("wait %s", r.Header.Get("Retry-After"))
 			}
-			s.Anonymous().Post(t, "/auth/reset-request", map[string]any{"email": email}).Refused(t, 429, "too_many_requests")
+			s.Anonymous().Post(t, "/auth/reset-request", map[string]any{"email": email}).Must(t, 204) // another kind
 		}
 		for i := range 30 - 9 {
 			signUp(t, s, map[string]any{"email": string(rune('a'+i)) + "@example.com"}).Must(t, 200)

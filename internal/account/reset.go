@@ -29,7 +29,7 @@ func (s *Service) RequestReset(ctx context.Context, pass authz.Pass, email strin
 	if err := s.needMail("Ask its operator for a link to choose a new password."); err != nil {
 		return err
 	}
-	if err := s.slow(pass, email); err != nil {
+	if err := s.slow(pass.Actor().Client, resetProof, email); err != nil {
 		return err
 	}
 	return s.ask(ctx, pass, resetJob, asked{Email: email})
@@ -108,14 +108,14 @@ func (s *Service) ResetOpen(ctx context.Context, secret string) (Account, error)
 // session and access token of the account ends.
 func (s *Service) Reset(ctx context.Context, pass authz.Pass, secret, password string) (Account, error) {
 	client := pass.Actor().Client
-	if err := s.address.Try(client.Network()); err != nil {
+	if err := s.limits.address.Try(client.Network()); err != nil {
 		return Account{}, err
 	}
 	_, r, err := s.openProof(s.db.Reader(ctx), secret, resetProof)
 	if err != nil {
 		return Account{}, err
 	}
-	hash, err := s.newHash("password", password)
+	hash, err := s.newHash("password", password, r.Email)
 	if err != nil {
 		return Account{}, err
 	}
@@ -136,9 +136,9 @@ func (s *Service) Reset(ctx context.Context, pass authz.Pass, secret, password s
 }
 
 // newHash checks a new password and hashes it, outside every Write.
-func (s *Service) newHash(field, password string) (string, error) {
+func (s *Service) newHash(field, password, email string) (string, error) {
 	checks := &fault.Checks{}
-	authn.CheckPassword(checks, field, password)
+	s.passwords.Check(checks, field, password, email)
 	if err := checks.Err(); err != nil {
 		return "", err
 	}
@@ -180,7 +180,7 @@ func (s *Service) SetPassword(ctx context.Context, pass authz.Pass, email, passw
 	if err != nil {
 		return Account{}, err
 	}
-	hash, err := s.newHash("password", password)
+	hash, err := s.newHash("password", password, found.Email)
 	if err != nil {
 		return Account{}, err
 	}
@@ -204,10 +204,10 @@ func (s *Service) ChangePassword(ctx context.Context, pass authz.Pass, current, 
 	if err != nil {
 		return Account{}, err
 	}
-	if err := s.samePassword(pass.Actor().Client, r, "current_password", current); err != nil {
+	if err := s.samePassword(r, "current_password", current); err != nil {
 		return Account{}, err
 	}
-	hash, err := s.newHash("new_password", password)
+	hash, err := s.newHash("new_password", password, r.Email)
 	if err != nil {
 		return Account{}, err
 	}

@@ -173,12 +173,9 @@ func (s *Service) DropExpired(tx *store.Tx) error {
 
 // checkPassword finds the account of an address and a password, in the same time
 // whether or not there is one.
-func (s *Service) checkPassword(ctx context.Context, client authn.Client, email, password string) (Account, error) {
-	key := client.Network() + "|" + authn.Key(email)
-	if err := s.address.Try(client.Network()); err != nil {
-		return Account{}, err
-	}
-	if err := s.pair.Try(key); err != nil {
+func (s *Service) checkPassword(ctx context.Context, client authn.Client, email, password, browser string) (Account, error) {
+	key, err := s.tryPassword(ctx, client, email, browser)
+	if err != nil {
 		return Account{}, err
 	}
 	a, hash, err := findByEmail(s.db.Reader(ctx), email)
@@ -188,6 +185,6 @@ func (s *Service) checkPassword(ctx context.Context, client authn.Client, email,
 	if !s.hasher.Matches(hash, password) || a.DisabledAt != 0 {
 		return Account{}, fault.New(fault.BadCredentials, "")
 	}
-	s.pair.Forget(key)
+	s.limits.pair.Forget(key)
 	return a, nil
 }

@@ -75,7 +75,7 @@ func isOwner(actor authn.Actor, a Account) bool {
 // the account's owner is signed in or gives its password.
 func (s *Service) Verify(ctx context.Context, pass authz.Pass, secret, password string) (Account, Outcome, error) {
 	client := pass.Actor().Client
-	if err := s.address.Try(client.Network()); err != nil {
+	if err := s.limits.address.Try(client.Network()); err != nil {
 		return Account{}, "", err
 	}
 	p, r, err := s.openProof(s.db.Reader(ctx), secret, signUpProof, verifyProof, emailProof)
@@ -83,11 +83,11 @@ func (s *Service) Verify(ctx context.Context, pass authz.Pass, secret, password 
 		return Account{}, "", err
 	}
 	if p.purpose == signUpProof {
-		a, err := s.register(ctx, pass, secret, password)
+		a, err := s.register(ctx, pass, secret, p.email, password)
 		return a, AccountCreated, err
 	}
 	if !isOwner(pass.Actor(), r.Account) {
-		if err := s.samePassword(client, r, "password", password); err != nil {
+		if err := s.samePassword(r, "password", password); err != nil {
 			return Account{}, "", err
 		}
 	}
@@ -132,21 +132,6 @@ func markVerified(tx *store.Tx, by audit.Holder, a *Account) error {
 	return record(tx, by, audit.AccountVerify, *a, before, shown(*a))
 }
 
-// samePassword refuses a wrong password beside the field that it was given in.
-func (s *Service) samePassword(client authn.Client, r row, field, password string) error {
-	key := client.Network() + "|" + authn.Key(r.Email)
-	if err := s.pair.Try(key); err != nil {
-		return err
-	}
-	if !s.hasher.Matches(r.hash, password) {
-		checks := &fault.Checks{}
-		checks.Add(field, "is not the password of this account")
-		return checks.Err()
-	}
-	s.pair.Forget(key)
-	return nil
-}
-
 // themselves is the holder of an event that an account's owner causes.
 func themselves(a Account, client authn.Client) holder {
 	return holder{authn.Actor{Kind: authn.Person, User: a.ID, Name: a.Email, Client: client}}
@@ -165,7 +150,7 @@ func (s *Service) SendVerification(ctx context.Context, pass authz.Pass) error {
 	if err != nil || r.VerifiedAt != 0 {
 		return err
 	}
-	if err := s.slow(pass, r.Email); err != nil {
+	if err := s.slow(pass.Actor().Client, verifyProof, r.Email); err != nil {
 		return err
 	}
 	secret := newSecret()

@@ -34,6 +34,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/oidc"
 	"github.com/guildhall-dev/guildhall/internal/organization"
+	"github.com/guildhall-dev/guildhall/internal/outbound"
 	"github.com/guildhall-dev/guildhall/internal/plan"
 	"github.com/guildhall-dev/guildhall/internal/project"
 	"github.com/guildhall-dev/guildhall/internal/report"
@@ -80,6 +81,8 @@ type App struct {
 	History       *history.Service
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
+	// Outbound is for requests to addresses that organizations choose.
+	Outbound *outbound.Policy
 	// KeyCreated is the path of the master key, where this start made it.
 	KeyCreated string
 	// BackupMade is the path of the backup that this start made before a migration.
@@ -95,6 +98,7 @@ type App struct {
 	lock        *os.File
 	proxies     []netip.Prefix
 	certificate *certificate.Keeper // nil where somebody else does TLS
+	passwords   authn.Passwords
 }
 
 // Open opens and migrates the database and builds the services.
@@ -122,9 +126,19 @@ func Open(ctx context.Context, storage config.Storage, settings config.Server, o
 	if a.proxies, err = settings.Proxies(); err != nil {
 		return nil, err
 	}
+	targets, err := settings.PrivateTargets()
+	if err != nil {
+		return nil, err
+	}
+	a.Outbound = outbound.NewPolicy(targets)
 	if settings.TLS() {
 		if a.certificate, err = certificate.Open(settings.TLSCert, settings.TLSKey, o.Clock); err != nil {
 			return nil, err
+		}
+	}
+	if settings.BreachedPasswordsFile != "" {
+		if a.passwords.Breached, err = authn.OpenBreached(settings.BreachedPasswordsFile); err != nil {
+			return nil, fmt.Errorf("--breached-passwords-file: %w", err)
 		}
 	}
 	if err := a.open(ctx, o); err != nil {
@@ -226,6 +240,8 @@ func (a *App) build(o Options) {
 	a.Jobs = job.New(a.DB, authz.System("job queue"), a.Log)
 	a.Mail = mail.New(a.DB, a.Jobs, keeper, authz.System("letters"), a.Log, a.mailSettings())
 	a.Accounts = account.NewService(a.DB, o.Clock, o.Hasher, a.signer, a.Settings.SessionLife)
+	a.Accounts.Demand(a.passwords)
+	a.Accounts.Recognise(a.keys.HeadMAC)
 	a.Members = member.NewService(a.DB, a.Mail)
 	a.Tokens = apitoken.NewService(a.DB)
 	a.Projects = project.NewService(a.DB)
@@ -293,6 +309,7 @@ func (a *App) Close() error {
 		}
 		errs = append(errs, a.DB.Close())
 	}
+	errs = append(errs, a.passwords.Breached.Close())
 	if a.lock != nil {
 		errs = append(errs, a.lock.Close()) // the lock goes with the file
 	}

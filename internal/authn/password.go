@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"unicode/utf8"
@@ -14,7 +15,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/fault"
 )
 
-// Password rules: length only, as NIST SP 800-63B advises.
+// Password rules: length and what is known to attackers, as NIST SP 800-63B advises.
 const (
 	MinPassword = 8
 	MaxPassword = 256
@@ -46,8 +47,15 @@ func newHasher(memory, passes uint32) *Hasher {
 	return h
 }
 
-// CheckPassword tells what is wrong with a new password.
-func CheckPassword(checks *fault.Checks, field, password string) {
+// Passwords are the rules for new passwords. The zero value knows the most common ones.
+type Passwords struct{ Breached *Breached }
+
+const tooCommon = "is on a list of passwords that attackers try first: choose another, a few words that do not belong together for instance"
+
+// Check tells what is wrong with a new password for the account of an address. There are
+// no rules about kinds of characters: they make passwords alike, not strong.
+func (p Passwords) Check(checks *fault.Checks, field, password, email string) {
+	name, _, _ := strings.Cut(email, "@")
 	switch n := utf8.RuneCountInString(password); {
 	case !utf8.ValidString(password) || strings.ContainsRune(password, 0):
 		checks.Add(field, "must be valid UTF-8 text")
@@ -55,6 +63,19 @@ func CheckPassword(checks *fault.Checks, field, password string) {
 		checks.Add(field, "must have at least %d characters", MinPassword)
 	case n > MaxPassword:
 		checks.Add(field, "must have at most %d characters", MaxPassword)
+	case strings.EqualFold(password, email), strings.EqualFold(password, name):
+		checks.Add(field, "must not be the address of the account")
+	case common[strings.ToLower(password)]:
+		checks.Add(field, tooCommon)
+	default:
+		listed, err := p.Breached.Has(password)
+		if err != nil {
+			slog.Error("the list of breached passwords cannot be read", slog.Any("error", err))
+			checks.Add(field, "could not be held against the list of breached passwords; tell the operator of the server")
+		}
+		if listed {
+			checks.Add(field, tooCommon)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func Open(path string) (*Archive, error) {
 
 func (a *Archive) begin() error {
 	head, err := a.tar.Next()
-	if err != nil || head.Name != manifestName || head.Size > maxManifest {
+	if err != nil || head.Name != manifestName || head.Typeflag != tar.TypeReg || head.Size > maxManifest {
 		return errNoBackup
 	}
 	text, err := io.ReadAll(a.tar)
@@ -53,6 +53,10 @@ func (a *Archive) Extract(path string) (err error) {
 	head, err := a.tar.Next()
 	if err != nil || head.Name != content[a.Database] || head.Size != a.Size {
 		return errNoBackup
+	}
+	// A part with holes may call itself of any size, and would fill the disk: we write none.
+	if info, err := a.file.Stat(); err != nil || head.Typeflag != tar.TypeReg || head.Size > info.Size() {
+		return errors.Join(errNoBackup, err)
 	}
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {

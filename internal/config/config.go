@@ -96,6 +96,8 @@ type Server struct {
 	LogLevel                string        `help:"Least important messages to log: debug, info, warn or error." enum:"debug,info,warn,error" default:"info"`
 	AccessTokenLife         time.Duration `help:"How long an access token of a person works; 1m to 24h." default:"1h"`
 	Registration            string        `help:"Who may make an account by themselves: invited (whoever an invitation waits for) or open (anybody)." enum:"invited,open" default:"invited"`
+	BreachedPasswordsFile   string        `help:"File of passwords that are known to attackers, which nobody may choose: in each line one, or its SHA-1, as the public lists have it. Above 256 MiB it must be hashes in their order." placeholder:"FILE"`
+	AllowPrivateTargets     []string      `help:"Networks (10.20.0.0/16) that requests to addresses chosen by organizations may reach beside the public Internet, separated by commas." placeholder:"CIDR"`
 	SessionLife             time.Duration `help:"How long a person stays signed in in a browser; 10m to 8760h." default:"336h"`
 	MaxOrganizationsPerUser int           `help:"Organizations that one person may belong to." default:"5"`
 	SupportEmail            string        `help:"Address that refusals by a limit name." placeholder:"ADDRESS"`
@@ -147,8 +149,10 @@ func (s Server) Check() error {
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		wrong = append(wrong, errors.New("--tls-cert and --tls-key go together: one of them is missing"))
 	}
-	if _, err := s.Proxies(); err != nil {
-		wrong = append(wrong, err)
+	for _, networks := range []func() ([]netip.Prefix, error){s.Proxies, s.PrivateTargets} {
+		if _, err := networks(); err != nil {
+			wrong = append(wrong, err)
+		}
 	}
 	if s.AccessTokenLife < time.Minute || s.AccessTokenLife > 24*time.Hour {
 		wrong = append(wrong, fmt.Errorf("--access-token-life %s must lie between 1m and 24h", s.AccessTokenLife))
@@ -188,8 +192,19 @@ func (s Server) TLS() bool { return s.TLSCert != "" }
 
 // Proxies are the networks of the trusted proxies.
 func (s Server) Proxies() ([]netip.Prefix, error) {
+	return networks("--trusted-proxies", "would believe everybody: name the proxies", s.TrustedProxies)
+}
+
+// PrivateTargets are the networks that requests to chosen addresses may reach beside
+// the public Internet.
+func (s Server) PrivateTargets() ([]netip.Prefix, error) {
+	return networks("--allow-private-targets", "would allow everything: name the networks", s.AllowPrivateTargets)
+}
+
+// networks reads addresses and networks; all is what is wrong with one that is everything.
+func networks(flag, all string, texts []string) ([]netip.Prefix, error) {
 	var list []netip.Prefix
-	for _, text := range s.TrustedProxies {
+	for _, text := range texts {
 		text = strings.TrimSpace(text)
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -203,9 +218,9 @@ func (s Server) Proxies() ([]netip.Prefix, error) {
 		}
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("--trusted-proxies %q must be an address or a network like 10.0.0.0/8", text)
+			return nil, fmt.Errorf("%s %q must be an address or a network like 10.0.0.0/8", flag, text)
 		case p.Bits() == 0:
-			return nil, fmt.Errorf("--trusted-proxies %q would believe everybody: name the proxies", text)
+			return nil, fmt.Errorf("%s %q %s", flag, text, all)
 		}
 		list = append(list, p.Masked())
 	}

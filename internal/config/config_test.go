@@ -140,6 +140,8 @@ func TestCheck(t *testing.T) {
 		"proxies":            {func(s *config.Server) { s.TrustedProxies = []string{"10.0.0.0/8", "::1", " 192.0.2.1"} }, ""},
 		"a proxy by name":    {func(s *config.Server) { s.TrustedProxies = []string{"proxy.example.com"} }, "--trusted-proxies"},
 		"a proxy of nobody":  {func(s *config.Server) { s.TrustedProxies = []string{""} }, "--trusted-proxies"},
+		"targets":            {func(s *config.Server) { s.AllowPrivateTargets = []string{"10.20.0.0/16", "fd00::1"} }, ""},
+		"every target":       {func(s *config.Server) { s.AllowPrivateTargets = []string{"::/0"} }, "--allow-private-targets"},
 		"everybody":          {func(s *config.Server) { s.TrustedProxies = []string{"0.0.0.0/0"} }, "--trusted-proxies"},
 		"everybody, by IPv6": {func(s *config.Server) { s.TrustedProxies = []string{"::ffff:0.0.0.0/96"} }, "--trusted-proxies"},
 	} {

@@ -27,6 +27,8 @@ type Pages struct {
 	TLS bool
 	// Notice is what stands above every page; nil or empty for nothing.
 	Notice func(ctx context.Context) string
+
+	patterns []string
 }
 
 // NewPages registers pages with mux, behind router's rights.
@@ -49,6 +51,7 @@ type Handler func(r *Request) error
 // Handle adds a page or a form under a pattern such as "GET /sign-in". Pages that
 // need a person send others to sign in first, and bring them back.
 func (p *Pages) Handle(pattern string, permission authz.Permission, h Handler) {
+	p.patterns = append(p.patterns, pattern)
 	p.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
 		req.Body = http.MaxBytesReader(w, req.Body, maxForm)
 		r := &Request{Request: req, w: w, pages: p}
@@ -69,6 +72,9 @@ func (p *Pages) Handle(pattern string, permission authz.Permission, h Handler) {
 		}
 	})
 }
+
+// Patterns lists what was added.
+func (p *Pages) Patterns() []string { return p.patterns }
 
 // parse reads the form, so that a body that is too large or broken is said to be so,
 // and no page has to think of what no database keeps.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"regexp"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/report"
@@ -73,6 +76,9 @@ var (
 	noStore    = []string{"no-store"}
 	onlyToUs   = []string{"same-origin"} // with no-referrer browsers name no origin either, and our own forms look foreign
 	noContent  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noFrames   = []string{"DENY"}        // for browsers that do not know frame-ancestors
+	noSharing  = []string{"same-origin"} // of the window with who opened it, and of answers with other sites' pages
+	noDevices  = []string{"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"}
 	onlyTLS    = []string{"max-age=31536000"} // a year; other hosts of the domain are not ours to bind
 )
 
@@ -97,6 +103,10 @@ func chain(next http.Handler, log *slog.Logger, m *metrics, edge Edge, secure bo
 		h["Cache-Control"] = noStore
 		h["Referrer-Policy"] = onlyToUs
 		h["Content-Security-Policy"] = noContent
+		h["X-Frame-Options"] = noFrames
+		h["Cross-Origin-Opener-Policy"] = noSharing
+		h["Cross-Origin-Resource-Policy"] = noSharing
+		h["Permissions-Policy"] = noDevices
 		if secure {
 			h["Strict-Transport-Security"] = onlyTLS
 		}
@@ -117,15 +127,37 @@ func guarded(next http.Handler, w *recorder, r *http.Request, log *slog.Logger) 
 			panic(p)
 		}
 		info := route.RequestInfo(r.Context())
+		text := authn.Mask(truncate(fmt.Sprint(p), maxPanic), secretsOf(r)...)
 		log.Error("panic", slog.String("request_id", info.ID), slog.String("operation", info.Operation),
-			slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+			slog.String("panic", text), slog.String("stack", string(debug.Stack())))
 		if w.status != 0 {
 			panic(http.ErrAbortHandler)
 		}
-		route.WriteProblem(w, r, fmt.Errorf("panic: %v", p))
+		route.WriteProblem(w, r, fmt.Errorf("panic: %s", text))
 	}()
 	next.ServeHTTP(w, r)
 }
+
+// maxPanic bounds what a panic says in the log.
+const maxPanic = 2000
+
+// secretsOf are the secrets that a request carries, as far as they are read.
+func secretsOf(r *http.Request) []string {
+	list := strings.Fields(r.Header.Get("Authorization"))
+	for _, c := range r.Cookies() {
+		list = append(list, c.Value)
+	}
+	for _, values := range []url.Values{r.URL.Query(), r.PostForm} {
+		for name, texts := range values {
+			if secretName.MatchString(name) {
+				list = append(list, texts...)
+			}
+		}
+	}
+	return list
+}
+
+var secretName = regexp.MustCompile(`(?i)password|token|secret|code|state`)
 
 func done(log *slog.Logger, m *metrics, r *http.Request, info *route.Info, rec *recorder, took time.Duration) {
 	operation := info.Operation

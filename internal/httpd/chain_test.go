@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/route"
 )
 
@@ -82,6 +84,41 @@ func TestPanic(t *testing.T) {
 	}
 	if n := counted(t, m, "breaks", "500"); n != 2 {
 		t.Errorf("the metrics count %v failures, want 2", n)
+	}
+}
+
+// TestPanicTellsNothing: what a request carried, and what looks like a secret, is not in the log when something breaks on it.
+func TestPanicTellsNothing(t *testing.T) {
+	token := authn.NewAPIToken()
+	server, log, _ := chained(t, func(_ http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		panic(fmt.Sprintf("cannot use %q, %q, %s and %v", r.Header, r.PostForm, token, r.URL.Query()))
+	})
+	req, err := http.NewRequest(http.MethodPost, server.URL+"/?token=in-the-query", strings.NewReader("password=in+the+form&email=jane"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Authorization", "Bearer in-the-header")
+	req.AddCookie(&http.Cookie{Name: "session", Value: "in-the-cookie"})
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != 500 {
+		t.Fatalf("%d %v", resp.StatusCode, err)
+	}
+	for where, text := range map[string]string{"the log": log.String(), "the answer": string(body)} {
+		for _, secret := range []string{token, "in-the-query", "in the form", "in-the-header", "in-the-cookie"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s holds %q: %s", where, secret, text)
+			}
+		}
+	}
+	if !strings.Contains(log.String(), "cannot use") || !strings.Contains(log.String(), "jane") {
+		t.Errorf("the log does not say what broke: %s", log)
 	}
 }
 

@@ -79,6 +79,7 @@ type Services struct {
 type Server struct {
 	handler http.Handler
 	router  *route.Router
+	pages   *console.Pages
 	db      *store.DB
 	fit     func(ctx context.Context) string
 	streams *activity.Streams
@@ -94,6 +95,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	operations(server.router, s, publicURL, server.streams)
 	pages := console.NewPages(mux, server.router, publicURL)
 	pages.Notice, pages.TLS = s.Notice, edge.TLS
+	server.pages = pages
 	account.Pages(pages, s.Accounts)
 	oidc.Pages(pages, s.Identities)
 	device.Pages(pages, s.Devices)
@@ -145,7 +147,7 @@ func (s *Server) Retire() { s.stopping.Store(true) }
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration, log *slog.Logger) error {
 	srv := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	srv.RegisterOnShutdown(s.streams.End)
 	failed := make(chan error, 1)

@@ -21,7 +21,7 @@ const unexpected = "If you did not expect this, ask the owner of the organizatio
 
 // tell sends a letter about an organization, written with its name.
 func (s *Service) tell(tx *store.Tx, organization id.Organization, to Member, write func(name string) mail.Letter) error {
-	if !s.outbox.Enabled() {
+	if !s.outbox.Enabled() || to.Reach == "" {
 		return nil
 	}
 	name, err := organizationName(tx, organization)

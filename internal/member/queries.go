@@ -10,7 +10,8 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
-const members = `SELECT m.user_id, a.email, a.communication_email, a.first_name, a.last_name, a.nickname, a.picture_url, m.role, COALESCE(r.name, m.role), m.joined_at, a.last_seen_at
+// Letters go to the address that was proved, not to the one that somebody typed.
+const members = `SELECT m.user_id, a.email, CASE WHEN a.verified_at > 0 THEN a.email ELSE '' END, a.first_name, a.last_name, a.nickname, a.picture_url, m.role, COALESCE(r.name, m.role), m.joined_at, a.last_seen_at
 	FROM member m JOIN account a ON a.id = m.user_id LEFT JOIN role r ON r.id = m.role AND r.organization_id = m.organization_id
 	WHERE m.organization_id = $1`
 

@@ -113,10 +113,10 @@ func limitAndCount(tx *store.Tx, user id.User) (limit, count int64, err error) {
 	return limit, count, err
 }
 
-// stewards are the addresses of the owner and the admins of an organization.
+// stewards are the addresses of the owner and the admins of an organization, those that were proved.
 func stewards(q store.Querier, organization id.Organization) ([]string, error) {
-	return store.All(q, `SELECT DISTINCT a.communication_email FROM member m JOIN account a ON a.id = m.user_id
-		WHERE m.organization_id = $1 AND m.role IN ('OWNER', 'ADMIN') AND a.disabled_at = 0 ORDER BY a.communication_email`,
+	return store.All(q, `SELECT DISTINCT a.email FROM member m JOIN account a ON a.id = m.user_id
+		WHERE m.organization_id = $1 AND m.role IN ('OWNER', 'ADMIN') AND a.disabled_at = 0 AND a.verified_at > 0 ORDER BY a.email`,
 		func(s store.Scan) (address string, err error) { return address, s(&address) }, organization)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 )
 
@@ -63,7 +64,7 @@ func NewProblem(ctx context.Context, path string, err error) *Problem {
 			level = slog.LevelWarn
 		}
 		slog.LogAttrs(ctx, level, "request failed", slog.String("code", string(f.Code)), slog.String("path", LogPath(path)),
-			slog.String("request_id", info.ID), slog.Any("error", err))
+			slog.String("request_id", info.ID), slog.String("error", authn.Mask(err.Error())))
 	}
 	p := &Problem{
 		Status: entry.Status, Title: entry.Title, Code: f.Code, Message: f.Detail, Detail: f.Detail, Errors: f.Fields,
