@@ -123,7 +123,9 @@ func TestSignInPage(t *testing.T) {
 			t.Errorf("signed in, the browser is at %s", in.Path)
 		}
 		b.Open(t, "/sign-in").Must(t, 200, "signed in as jane@example.com")
-		b.Open(t, "/").Must(t, 200, "signed in as jane@example.com")
+		if start := b.Open(t, "/").Must(t, 200, "New organization"); start.Path != "/console/organizations/new" {
+			t.Errorf("who is in no organization begins at %s", start.Path)
+		}
 		if list := jane.Get(t, "/account/sessions"); list.Text("results.0.kind") != "browser" {
 			t.Errorf("the browser's session: %s", list.Body)
 		}
@@ -144,7 +146,7 @@ func TestSignInPage(t *testing.T) {
 		left := enter(t, b, jane.Email)
 		s.Clock.Advance(14 * 24 * time.Hour)
 		late := left.Send(t, "/sign-out", map[string]string{}).Must(t, 200, "Password")
-		late.Send(t, "/sign-in", map[string]string{"email": jane.Email, "password": apptest.Password}).Must(t, 200, "signed in as jane@example.com")
+		late.Send(t, "/sign-in", map[string]string{"email": jane.Email, "password": apptest.Password}).Must(t, 200, "New organization")
 		s.Verify(t)
 	})
 }

@@ -61,6 +61,11 @@ func (p Pass) Also(permission Permission) bool {
 	return p.system != "" || Decide(p.rights, permission, p.scope).Allowed
 }
 
+// AlsoFor is Also about another thing of the same organization, such as a row of a list.
+func (p Pass) AlsoFor(permission Permission, s Scope) bool {
+	return p.system != "" || (s.Organization == p.scope.Organization && Decide(p.rights, permission, s).Allowed)
+}
+
 // Operator refuses everybody but the server itself and its operator.
 func (p Pass) Operator() error {
 	if p.system != "" {

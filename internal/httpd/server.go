@@ -85,13 +85,15 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	server := &Server{db: s.DB, fit: s.Fit}
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL)
-	pages := console.NewPages(mux, server.router, publicURL)
+	pages := console.NewPages(mux, server.router, publicURL, neighbours(s))
 	pages.Notice, pages.TLS = s.Notice, edge.TLS
 	account.Pages(pages, s.Accounts)
 	oidc.Pages(pages, s.Identities)
 	device.Pages(pages, s.Devices)
 	invitation.Pages(pages, s.Invitations)
 	report.Pages(pages, s.Reports)
+	organization.Pages(pages, s.Organizations, s.Projects)
+	project.Pages(pages, s.Projects)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)
