@@ -76,6 +76,9 @@ func NewPages(mux *http.ServeMux, router *route.Router, publicURL string, near N
 // Add registers pages, a row each.
 func (p *Pages) Add(rows ...Row) {
 	for _, row := range rows {
+		if (row.Scope != nil) != strings.Contains(row.Pattern, "{"+organizationParameter+"}") {
+			panic("console: " + row.Pattern + " has a scope and no organization in its path, or the other way round")
+		}
 		p.rows = append(p.rows, row)
 		p.mux.HandleFunc(row.Pattern, func(w http.ResponseWriter, req *http.Request) { p.serve(w, req, row) })
 	}
@@ -121,8 +124,9 @@ const organizationParameter = "organizationId"
 // admit gives the pass. What the path names must lie in the organization that the
 // path names, or it does not exist.
 func (r *Request) admit(permission authz.Permission, scope route.Scope) (authz.Pass, error) {
+	secret := r.pages.sessionSecret(r.Request)
 	if scope == nil {
-		scope = route.AccountScope
+		return r.pages.router.AdmitPage(r.Request, permission, route.AccountScope, secret)
 	}
 	within := func(ctx context.Context, router *route.Router, param func(string) string) (authz.Scope, error) {
 		found, err := scope(ctx, router, param)
@@ -131,7 +135,7 @@ func (r *Request) admit(permission authz.Permission, scope route.Scope) (authz.P
 		}
 		return found, err
 	}
-	return r.pages.router.AdmitPage(r.Request, permission, within, r.pages.sessionSecret(r.Request))
+	return r.pages.router.AdmitPage(r.Request, permission, within, secret)
 }
 
 // signInFirst sends somebody whose session has ended to sign in, and back. A form that

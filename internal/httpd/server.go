@@ -73,6 +73,7 @@ type Services struct {
 type Server struct {
 	handler http.Handler
 	router  *route.Router
+	pages   *console.Pages
 	db      *store.DB
 	fit     func(ctx context.Context) string
 	// stopping makes /readyz say no, so that a load balancer looks elsewhere.
@@ -87,6 +88,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	operations(server.router, s, publicURL)
 	pages := console.NewPages(mux, server.router, publicURL, neighbours(s))
 	pages.Notice, pages.TLS = s.Notice, edge.TLS
+	server.pages = pages
 	account.Pages(pages, s.Accounts)
 	oidc.Pages(pages, s.Identities)
 	device.Pages(pages, s.Devices)
@@ -126,6 +128,9 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // Table lists the operations that are served.
 func (s *Server) Table() []route.Operation { return s.router.Table() }
+
+// Pages lists the pages that are served, and the forms on them.
+func (s *Server) Pages() []console.Row { return s.pages.Rows() }
 
 // Retire makes /readyz say no while everything else is answered as before.
 func (s *Server) Retire() { s.stopping.Store(true) }

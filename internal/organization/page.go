@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
@@ -111,7 +112,10 @@ func (h *pages) form() console.Form {
 
 // includes says what somebody gets with a plan; its own words say the first half.
 func includes(p plan.Plan) string {
-	return fmt.Sprintf("%s Activity of %d days.", p.Includes, p.RetentionDay)
+	if strings.Contains(p.Includes, "activity") {
+		return p.Includes
+	}
+	return fmt.Sprintf("%s The last %d days of activity.", p.Includes, p.RetentionDay)
 }
 
 func price(p plan.Plan) string {

@@ -62,10 +62,14 @@ func (b *Browser) Do(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Open goes to a page of the server.
-func (b *Browser) Open(t testing.TB, path string) {
+// Open goes to a page of the server, and gives the status of the answer.
+func (b *Browser) Open(t testing.TB, path string) int64 {
 	t.Helper()
-	b.Do(t, chromedp.Navigate(b.server+path))
+	answer, err := chromedp.Run(b.ctx, chromedp.NavigateResponse(b.server+path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.Status
 }
 
 // Follow does what leads to another page, and waits for it.
