@@ -18,7 +18,7 @@ var (
 )
 
 // home is where somebody who has signed in begins.
-const home = "/console/account/sessions"
+const home = "/console/"
 
 type signInPage struct {
 	Form console.Form
@@ -32,7 +32,7 @@ func (h *pages) signInPage(r *console.Request, email string) signInPage {
 	address := emailField(email)
 	address.Focus = true
 	p := signInPage{Form: console.Form{
-		Action: "/sign-in", Hidden: []console.Hidden{{Name: "next", Value: r.Next(home)}}, Button: "Sign in",
+		Action: "/sign-in", Hidden: append(r.Held(), console.Hidden{Name: "next", Value: r.Next(home)}), Button: "Sign in",
 		Fields: []console.Field{address, passwordField()},
 	}}
 	if actor := r.Pass.Actor(); actor.Kind == authn.Person {
@@ -50,7 +50,7 @@ func (h *pages) signInForm(r *console.Request) error {
 
 func (h *pages) signIn(r *console.Request) error {
 	email := r.PostFormValue("email")
-	_, opened, err := h.service.SignIn(r.Context(), r.Pass, email, r.PostFormValue("password"), BrowserSession)
+	a, opened, err := h.service.SignIn(r.Context(), r.Pass, email, r.PostFormValue("password"), BrowserSession)
 	if err != nil {
 		p := h.signInPage(r, email)
 		if !p.Form.Refuse(err) {
@@ -59,8 +59,7 @@ func (h *pages) signIn(r *console.Request) error {
 		return r.Show(signInTemplate, fault.From(err).Status(), "Sign in", p)
 	}
 	r.SetSession(opened.Secret, opened.Life())
-	r.Redirect(r.Next(home))
-	return nil
+	return r.Onward(a.ID, home)
 }
 
 func (h *pages) signOut(r *console.Request) error {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/guildhall-dev/guildhall/internal/authz"
@@ -213,8 +214,22 @@ func (p *Pages) own() {
 		Row{Pattern: "GET " + home + "{$}", Permission: authz.OrganizationList, Handler: (*Request).start},
 		Row{Pattern: "POST " + home + "theme", Permission: authz.Public, Handler: (*Request).chooseTheme},
 		Row{Pattern: "GET " + home + "design", Permission: authz.AccountRead, Handler: design},
-		Row{Pattern: nothingHere, Permission: authz.AccountRead, Handler: func(*Request) error {
-			return fault.New(fault.NotFound, "There is no page at this address. It may have moved, or the thing it showed is gone.")
-		}},
 	)
+	nothing := Row{Pattern: nothingHere, Permission: authz.AccountRead, Handler: func(*Request) error {
+		return fault.New(fault.NotFound, "There is no page at this address. It may have moved, or the thing it showed is gone.")
+	}}
+	p.mux.HandleFunc(nothingHere, func(w http.ResponseWriter, req *http.Request) {
+		if p.takesForm(req.URL, req.Host) {
+			w.Header().Set("Allow", http.MethodPost)
+			route.WriteProblem(w, req, fault.New(fault.MethodNotAllowed, "This address takes POST only."))
+			return
+		}
+		p.serve(w, req, nothing)
+	})
+}
+
+// takesForm tells whether a form of the console is sent to an address.
+func (p *Pages) takesForm(u *url.URL, host string) bool {
+	_, pattern := p.mux.Handler(&http.Request{Method: http.MethodPost, Host: host, URL: u})
+	return strings.HasPrefix(pattern, http.MethodPost+" "+home)
 }

@@ -111,6 +111,5 @@ func (r *Request) takesForm(path string) bool {
 	if err != nil || Local(path, "") == "" {
 		return false
 	}
-	_, pattern := r.pages.mux.Handler(&http.Request{Method: http.MethodPost, Host: r.Host, URL: u})
-	return strings.HasPrefix(pattern, http.MethodPost+" "+home)
+	return r.pages.takesForm(u, r.Host)
 }

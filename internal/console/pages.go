@@ -14,11 +14,12 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/route"
 )
 
-// maxForm bounds the body of a form: a hundred pasted addresses fit. maxHeld bounds
-// the one form that carries another one (see held.go).
+// maxForm bounds the body of a form: a hundred pasted addresses fit. maxPublic bounds
+// what anybody may send, maxHeld the one such form that carries another (see held.go).
 const (
-	maxForm = 64 << 10
-	maxHeld = 3 * maxForm
+	maxForm   = 64 << 10
+	maxPublic = 16 << 10
+	maxHeld   = 2 * maxForm
 )
 
 // Pages is where features register their pages. A page's handler gets its pass the
@@ -94,8 +95,11 @@ func (p *Pages) Rows() []Row { return slices.Clone(p.rows) }
 
 func (p *Pages) serve(w http.ResponseWriter, req *http.Request, row Row) {
 	limit := int64(maxForm)
-	if row.Pattern == "POST "+signInPath {
+	switch {
+	case row.Pattern == "POST "+signInPath:
 		limit = maxHeld
+	case row.Permission == authz.Public:
+		limit = maxPublic
 	}
 	req.Body = http.MaxBytesReader(w, req.Body, limit)
 	r := &Request{Request: req, w: w, pages: p, row: row}
