@@ -13,11 +13,11 @@ import (
 
 // functions are what every page's template can call.
 var functions = template.FuncMap{
-	"full":    func(name string) Full { return newFull(name) },
+	"full":    newFull,
 	"short":   short,
 	"number":  number,
 	"initial": initial,
-	"plural":  func(n int, word string) string { return plural(n, word) },
+	"plural":  plural[int],
 }
 
 // Moment is a time beside the present one. The part "moment" shows how long ago it

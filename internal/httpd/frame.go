@@ -23,7 +23,7 @@ func neighbours(s Services) console.Neighbours {
 			list, err := s.Invitations.Mine(ctx, pass, "") // the links stay on this server
 			waiting := make([]console.Waiting, 0, len(list))
 			for _, i := range list {
-				waiting = append(waiting, console.Waiting{Organization: i.OrganizationName, Inviter: i.Inviter, Role: string(i.RoleName), Until: i.ExpiresAt, Path: i.Link})
+				waiting = append(waiting, console.Waiting{Organization: i.OrganizationName, Inviter: i.Inviter, Role: i.RoleName, Until: i.ExpiresAt, Path: i.Link})
 			}
 			return waiting, err
 		},
