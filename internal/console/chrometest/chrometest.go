@@ -44,8 +44,14 @@ func New(t testing.TB, server string) *Browser {
 	t.Cleanup(cancel)
 	ctx, done := context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(done)
+	if err := chromedp.Do(ctx); err != nil { // starts it under a context that lasts
+		t.Fatal(err)
+	}
 	return &Browser{server, ctx}
 }
+
+// patience is how long a step may take.
+const patience = 20 * time.Second
 
 // Other is a second browser, with cookies of its own.
 func (b *Browser) Other(t testing.TB) *Browser {
@@ -56,7 +62,9 @@ func (b *Browser) Other(t testing.TB) *Browser {
 // Do takes steps, which must succeed.
 func (b *Browser) Do(t testing.TB, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.Draw(t, "failed")
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestScript(t *testing.T) {
 
 	// A new project: Enter on the link opens the dialog, typing and Enter make it.
 	b.Open(t, console.At(acme, "projects"))
-	b.Do(t, chromedp.Focus(".head .actions a"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("dialog #name"))
+	b.Do(t, chromedp.Focus("main a[data-dialog]"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible("dialog #name"))
 	is("the dialog", `document.querySelector("dialog").open && document.activeElement.id === "name"`)
 	b.Do(t, chromedp.KeyEvent("Shop"))
 	b.Follow(t, chromedp.KeyEvent(kb.Enter))
