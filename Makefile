@@ -11,13 +11,14 @@ GO        ?= go
 ARGS      ?=
 BENCHTIME ?= 1s
 FUZZTIME  ?= 1m
+FOLDER    ?= .cache/screenshots
 
 # The linter is compiled once and kept; its name carries Go's version, because it refuses code newer than its own Go.
 LINT := .cache/bin/golangci-lint-$(shell $(GO) env GOVERSION)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## start a server from source with demo data (ARGS="--listen :8080" …)
@@ -41,6 +42,12 @@ check: format vet lint short contract ## everything that takes under a minute: b
 .PHONY: test
 test: parts format vet lint ## everything, with the race detector; installs what it needs
 	$(GO) test -race -timeout 20m ./...
+
+.PHONY: screenshots
+screenshots: parts ## draw every page of the console (FOLDER=.cache/screenshots)
+	@mkdir -p $(FOLDER)
+	GUILDHALL_SCREENSHOTS=$(abspath $(FOLDER)) $(GO) test -count=1 -timeout 10m -run TestEveryPage ./internal/console/chrometest
+	@echo "the pictures are in $(FOLDER)"
 
 .PHONY: bench
 bench: ## run the benchmarks (BENCHTIME=1s; DOCUMENT=docs/performance.md puts the tables there)

@@ -18,7 +18,7 @@ var (
 )
 
 // home is where somebody who has signed in begins.
-const home = "/console/account/sessions"
+const home = "/console/"
 
 type signInPage struct {
 	Form console.Form
@@ -32,7 +32,7 @@ func (h *pages) signInPage(r *console.Request, email string) signInPage {
 	address := emailField(email)
 	address.Focus = true
 	p := signInPage{Form: console.Form{
-		Action: "/sign-in", Hidden: []console.Hidden{{Name: "next", Value: r.Next(home)}}, Button: "Sign in",
+		Action: "/sign-in", Hidden: append(r.Held(), console.Hidden{Name: "next", Value: r.Next(home)}), Button: "Sign in",
 		Fields: []console.Field{address, passwordField()},
 	}}
 	if actor := r.Pass.Actor(); actor.Kind == authn.Person {
@@ -60,8 +60,7 @@ func (h *pages) signIn(r *console.Request) error {
 	}
 	r.SetSession(opened.Secret, opened.Life())
 	h.remember(r, a)
-	r.Redirect(r.Next(home))
-	return nil
+	return r.Onward(a.ID, home)
 }
 
 // browserCookie keeps KnownBrowser's word, also when the session is over.

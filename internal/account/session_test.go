@@ -124,7 +124,9 @@ func TestSignInPage(t *testing.T) {
 			t.Errorf("signed in, the browser is at %s", in.Path)
 		}
 		b.Open(t, "/sign-in").Must(t, 200, "signed in as jane@example.com")
-		b.Open(t, "/").Must(t, 200, "signed in as jane@example.com")
+		if start := b.Open(t, "/").Must(t, 200, "New organization"); start.Path != "/console/organizations/new" {
+			t.Errorf("who is in no organization begins at %s", start.Path)
+		}
 		if list := jane.Get(t, "/account/sessions"); list.Text("results.0.kind") != "browser" {
 			t.Errorf("the browser's session: %s", list.Body)
 		}
@@ -145,7 +147,7 @@ func TestSignInPage(t *testing.T) {
 		left := enter(t, b, jane.Email)
 		s.Clock.Advance(14 * 24 * time.Hour)
 		late := left.Send(t, "/sign-out", map[string]string{}).Must(t, 200, "Password")
-		late.Send(t, "/sign-in", map[string]string{"email": jane.Email, "password": apptest.Password}).Must(t, 200, "signed in as jane@example.com")
+		late.Send(t, "/sign-in", map[string]string{"email": jane.Email, "password": apptest.Password}).Must(t, 200, "New organization")
 		s.Verify(t)
 	})
 }
@@ -185,10 +187,10 @@ func TestNext(t *testing.T) {
 		"/%09/evil.example": "/%09/evil.example", "/\t/evil.example": "", "": "", "evil": "", "/\r\nX: y": "",
 	} {
 		if want == "" {
-			want = "/console/account/sessions"
+			want = "/console/"
 		}
 		page := s.Browser().Open(t, "/sign-in")
-		if got := page.Value("next"); got != "/console/account/sessions" {
+		if got := page.Value("next"); got != "/console/" {
 			t.Errorf("without next: %q", got)
 		}
 		sent := browser(s).Post(t, "/sign-in", form("", "jane@example.com", apptest.Password)+"&next="+escape(next)).Must(t, 303)

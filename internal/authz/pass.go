@@ -84,6 +84,11 @@ func (p Pass) Sees(s Scope) bool {
 	return p.system != "" || (s.Organization == p.scope.Organization && Decide(p.rights, OrganizationView, s).Visible)
 }
 
+// AlsoFor is Also about another thing of the same organization, such as a row of a list.
+func (p Pass) AlsoFor(permission Permission, s Scope) bool {
+	return p.system != "" || (s.Organization == p.scope.Organization && Decide(p.rights, permission, s).Allowed)
+}
+
 // Operator refuses everybody but the server itself and its operator.
 func (p Pass) Operator() error {
 	if p.system != "" {

@@ -135,6 +135,17 @@ func LookupRole(name RoleName) (*Role, bool) {
 	return r, ok
 }
 
+// RolesWith names the built-in roles that have a permission, everywhere or in some modes.
+func RolesWith(p Permission) []RoleName {
+	var with []RoleName
+	for _, name := range RoleNames {
+		if roles[name].grants[p] != nowhere {
+			with = append(with, name)
+		}
+	}
+	return with
+}
+
 // ID is the role's id in an organization; each organization has its own.
 func (r *Role) ID(organization id.Organization) id.Role {
 	if r.custom != nil {

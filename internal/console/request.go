@@ -1,80 +1,30 @@
 package console
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
+	"github.com/guildhall-dev/guildhall/internal/authn"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/route"
 )
-
-// maxForm bounds the body of a form.
-const maxForm = 16 << 10
-
-// Pages is where features register their pages. A page's handler gets its pass the
-// same way as an operation of the API, from the browser's session.
-type Pages struct {
-	mux    *http.ServeMux
-	router *route.Router
-	// PublicURL stands in links and in the commands that pages show.
-	PublicURL string
-	// TLS says that this server does TLS itself, whatever its public URL says.
-	TLS bool
-	// Notice is what stands above every page; nil or empty for nothing.
-	Notice func(ctx context.Context) string
-
-	patterns []string
-}
-
-// NewPages registers pages with mux, behind router's rights.
-func NewPages(mux *http.ServeMux, router *route.Router, publicURL string) *Pages {
-	return &Pages{mux: mux, router: router, PublicURL: publicURL}
-}
 
 // Request is a request for a page, and its answer.
 type Request struct {
 	*http.Request
-	Pass  authz.Pass
-	w     http.ResponseWriter
-	pages *Pages
+	Pass   authz.Pass
+	w      http.ResponseWriter
+	pages  *Pages
+	row    Row
+	crumbs []Crumb
+	known  *mine
 }
-
-// Handler shows a page or does what its form asks. A refusal that it returns becomes
-// a page that says so.
-type Handler func(r *Request) error
-
-// Handle adds a page or a form under a pattern such as "GET /sign-in". Pages that
-// need a person send others to sign in first, and bring them back.
-func (p *Pages) Handle(pattern string, permission authz.Permission, h Handler) {
-	p.patterns = append(p.patterns, pattern)
-	p.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
-		req.Body = http.MaxBytesReader(w, req.Body, maxForm)
-		r := &Request{Request: req, w: w, pages: p}
-		pass, err := p.router.AdmitPage(req, permission, p.sessionSecret(req))
-		if fault.Has(err, fault.Unauthenticated) {
-			r.Redirect("/sign-in?" + url.Values{"next": {r.here()}}.Encode())
-			return
-		}
-		r.Pass = pass
-		if err == nil {
-			err = r.parse()
-		}
-		if err == nil {
-			err = h(r)
-		}
-		if err != nil {
-			r.fail(err)
-		}
-	})
-}
-
-// Patterns lists what was added.
-func (p *Pages) Patterns() []string { return p.patterns }
 
 // parse reads the form, so that a body that is too large or broken is said to be so,
 // and no page has to think of what no database keeps.
@@ -90,38 +40,80 @@ func (r *Request) parse() error {
 	return route.CheckValues(r.PostForm)
 }
 
-// Require gives a pass for more than the page itself needs.
+// Require gives a pass for more than the page itself needs, about the same thing.
 func (r *Request) Require(permission authz.Permission) (authz.Pass, error) {
-	return r.pages.router.AdmitPage(r.Request, permission, r.pages.sessionSecret(r.Request))
+	return r.admit(permission, r.row.Scope)
 }
 
-// here is the address to come back to after signing in: that of the page, or of the
-// page whose form was sent; the start where a form has no page at its address.
-func (r *Request) here() string {
-	_, pattern := r.pages.mux.Handler(&http.Request{Method: http.MethodGet, Host: r.Host, URL: r.URL})
-	if !strings.HasPrefix(pattern, http.MethodGet+" ") {
-		return "/"
+// RequireIn gives a pass for something in the same organization.
+func (r *Request) RequireIn(permission authz.Permission, scope route.Scope) (authz.Pass, error) {
+	return r.admit(permission, scope)
+}
+
+// Can tells whether the person may do something about what the page is about, so that
+// only that is offered. Whether it is done is for the service to decide.
+func (r *Request) Can(permission authz.Permission) bool { return r.Pass.Also(permission) }
+
+// Organization is the one that the path names; empty on other pages.
+func (r *Request) Organization() id.Organization {
+	organization, _ := id.Parse[id.Organization](r.PathValue(organizationParameter))
+	return organization
+}
+
+// At is the address of a page of this organization, such as At("projects").
+func (r *Request) At(parts ...string) string { return At(r.Organization(), parts...) }
+
+// At is the address of a page of an organization; without parts of its overview.
+func At(organization id.Organization, parts ...string) string {
+	to := organizationsPath + "/" + string(organization)
+	for _, part := range parts {
+		for word := range strings.SplitSeq(part, "/") {
+			to += "/" + url.PathEscape(word)
+		}
 	}
-	return r.URL.RequestURI()
+	return to
 }
 
-var refusedPage = Parse(files, "pages/refused.html")
+// Now is the moment of the request, for what is shown beside times.
+func (r *Request) Now() clock.Time { return r.pages.near.Now() }
 
-func (r *Request) fail(err error) {
-	problem := route.NewProblem(r.Context(), r.URL.Path, err)
-	for name, values := range problem.GetHeaders() {
-		r.w.Header()[name] = values
-	}
-	_ = r.Show(refusedPage, problem.Status, problem.Title, problem) // it never fails
-}
+// Moment is a time as pages show it, for the part "moment".
+func (r *Request) Moment(at clock.Time) Moment { return Moment{At: at, Now: r.Now()} }
 
-// Show answers with a page.
+// Crumb adds a step to the breadcrumb, between the section and the page's title.
+func (r *Request) Crumb(words, to string) { r.crumbs = append(r.crumbs, Crumb{words, to}) }
+
+// Show answers with a page. Under /console it stands in the frame.
 func (r *Request) Show(p Page, status int, title string, data any) error {
-	notice := ""
+	v := view{Title: title, Theme: r.theme(), Here: r.here(), Data: data}
 	if r.pages.Notice != nil {
-		notice = r.pages.Notice(r.Context())
+		v.Notice = r.pages.Notice(r.Context())
 	}
-	p.render(r.w, r.Request, status, title, notice, data)
+	if r.framed() {
+		frame, err := r.frame(title)
+		if err != nil {
+			return err
+		}
+		v.Frame = frame
+	}
+	v.Toast = r.takeToast()
+	p.render(r.w, r.Request, status, v)
+	return nil
+}
+
+// framed tells whether the page stands in the frame: those of the console, for
+// somebody who is signed in.
+func (r *Request) framed() bool {
+	return strings.HasPrefix(r.URL.Path, home) && r.Pass.Actor().Kind == authn.Person && r.pages.near.Organizations != nil
+}
+
+// Say answers our script with whether what was typed will do, and a few words.
+func (r *Request) Say(good bool, words string) error {
+	r.w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(r.w).Encode(struct { // the browser has gone when this fails
+		Good  bool   `json:"good"`
+		Words string `json:"words"`
+	}{good, words})
 	return nil
 }
 
@@ -137,6 +129,13 @@ func (r *Request) Download(name, mediaType string, content []byte) {
 // Redirect sends the browser on, with a GET.
 func (r *Request) Redirect(to string) { http.Redirect(r.w, r.Request, to, http.StatusSeeOther) }
 
+// Done ends a form that did what it should: the browser goes on, and is told there.
+func (r *Request) Done(to string, t Toast) error {
+	r.toast(to, t)
+	r.Redirect(to)
+	return nil
+}
+
 // PublicURL is the address of the server as its clients know it.
 func (r *Request) PublicURL() string { return r.pages.PublicURL }
 
@@ -149,53 +148,4 @@ func Local(next, fallback string) string {
 		return fallback
 	}
 	return next
-}
-
-// The cookies' names. Over HTTPS a prefix keeps other hosts of the domain from setting them.
-const (
-	sessionCookie = "session"
-	plainPrefix   = "guildhall_"
-	securePrefix  = "__Host-guildhall_"
-)
-
-func (p *Pages) secure() bool { return p.TLS || strings.HasPrefix(p.PublicURL, "https://") }
-
-func (p *Pages) cookieName(name string) string {
-	if p.secure() {
-		return securePrefix + name
-	}
-	return plainPrefix + name
-}
-
-func (p *Pages) sessionSecret(r *http.Request) string { return p.cookie(r, sessionCookie) }
-
-func (p *Pages) cookie(r *http.Request, name string) string {
-	if c, err := r.Cookie(p.cookieName(name)); err == nil {
-		return c.Value
-	}
-	return ""
-}
-
-// SetSession gives the browser its session for a time.
-func (r *Request) SetSession(secret string, life time.Duration) { r.Keep(sessionCookie, secret, life) }
-
-// ClearSession takes it away.
-func (r *Request) ClearSession() { r.Drop(sessionCookie) }
-
-// Keep lets the browser keep a value for a time; it comes back with every request.
-func (r *Request) Keep(name, value string, life time.Duration) {
-	r.setCookie(name, value, int(life.Seconds()))
-}
-
-// Kept is what the browser keeps under a name.
-func (r *Request) Kept(name string) string { return r.pages.cookie(r.Request, name) }
-
-// Drop lets the browser forget it.
-func (r *Request) Drop(name string) { r.setCookie(name, "", -1) }
-
-func (r *Request) setCookie(name, value string, maxAge int) {
-	http.SetCookie(r.w, &http.Cookie{ //nolint:gosec // without Secure only where the server is reached over plain HTTP
-		Name: r.pages.cookieName(name), Value: value, Path: "/", MaxAge: maxAge,
-		Secure: r.pages.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	})
 }

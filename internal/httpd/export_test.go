@@ -6,4 +6,9 @@ import "github.com/guildhall-dev/guildhall/internal/route"
 func (s *Server) Router() *route.Router { return s.router }
 
 // Patterns lists the server's pages and forms.
-func (s *Server) Patterns() []string { return s.pages.Patterns() }
+func (s *Server) Patterns() (patterns []string) {
+	for _, row := range s.Pages() {
+		patterns = append(patterns, row.Pattern)
+	}
+	return patterns
+}

@@ -93,7 +93,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	server := &Server{db: s.DB, fit: s.Fit, streams: activity.NewStreams()}
 	server.router = route.New(mux, document(publicURL), d)
 	operations(server.router, s, publicURL, server.streams)
-	pages := console.NewPages(mux, server.router, publicURL)
+	pages := console.NewPages(mux, server.router, publicURL, neighbours(s))
 	pages.Notice, pages.TLS = s.Notice, edge.TLS
 	server.pages = pages
 	account.Pages(pages, s.Accounts)
@@ -102,6 +102,8 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	invitation.Pages(pages, s.Invitations)
 	report.Pages(pages, s.Reports)
 	takeout.Pages(pages, s.TakeOut)
+	organization.Pages(pages, s.Organizations, s.Projects)
+	project.Pages(pages, s.Projects)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)
@@ -139,6 +141,9 @@ func (s *Server) Table() []route.Operation { return s.router.Table() }
 
 // Streams are the answers that go on.
 func (s *Server) Streams() *activity.Streams { return s.streams }
+
+// Pages lists the pages that are served, and the forms on them.
+func (s *Server) Pages() []console.Row { return s.pages.Rows() }
 
 // Retire makes /readyz say no while everything else is answered as before.
 func (s *Server) Retire() { s.stopping.Store(true) }

@@ -13,11 +13,12 @@ var pageFiles embed.FS
 
 var welcomeTemplate = console.Parse(pageFiles, "pages/welcome.html")
 
-// welcome tells somebody who opens the address in a browser where they are.
+// welcome tells somebody who opens the address in a browser where they are; who is
+// signed in goes on to the console.
 func welcome(r *console.Request) error {
-	signed := ""
-	if actor := r.Pass.Actor(); actor.Kind == authn.Person {
-		signed = actor.Name
+	if r.Pass.Actor().Kind == authn.Person {
+		r.Redirect("/console/")
+		return nil
 	}
-	return r.Show(welcomeTemplate, http.StatusOK, "Guildhall is running", struct{ Signed string }{signed})
+	return r.Show(welcomeTemplate, http.StatusOK, "Guildhall is running", nil)
 }

@@ -40,7 +40,7 @@ func TestPlantedCookie(t *testing.T) {
 	})
 	answer := url.Values{"code": {"x"}, "state": {derived("state")}}
 	r := s.Anonymous().With("Cookie", "guildhall_oidc="+text).Get(t, "/sign-in/oidc/callback?"+answer.Encode()).Must(t, 303)
-	if to := r.Header.Get("Location"); to != "/console/account/sessions" {
+	if to := r.Header.Get("Location"); to != "/console/" {
 		t.Errorf("the cookie leads to %s", to)
 	}
 }

@@ -194,7 +194,7 @@ func TestIdentityTokens(t *testing.T) {
 	if r := come(token(good, nil)); r.Status != 200 || !strings.Contains(string(r.Body), "Forge has proved") {
 		t.Errorf("a good token: %d %s", r.Status, r.Body)
 	}
-	if r := come(token(good, map[string]any{"email_verified": "true", "sub": "jane"})); r.Status != 303 || r.Header.Get("Location") != "/console/account/sessions" {
+	if r := come(token(good, map[string]any{"email_verified": "true", "sub": "jane"})); r.Status != 303 || r.Header.Get("Location") != "/console/" {
 		t.Errorf("the second time: %d %s", r.Status, r.Body)
 	}
 	// Too long at the provider.

@@ -29,7 +29,7 @@ const (
 	// cookie is the name under which a browser keeps its attempt.
 	cookie = "oidc"
 	// listPath is the page of identities, and home where somebody begins who has signed in.
-	listPath, home = "/console/account/identities", "/console/account/sessions"
+	listPath, home = "/console/account/identities", "/console/"
 )
 
 type pages struct{ service *Service }

@@ -53,6 +53,9 @@ func quiet(t *testing.T, s *apptest.Server) {
 // through signs somebody in through the provider, from the page to sign in.
 func through(t *testing.T, s *apptest.Server, b *consoletest.Browser, subject, next string) *consoletest.Page {
 	t.Helper()
+	if next == "" {
+		next = "/console/account/sessions" // which says who is signed in
+	}
 	page := b.Open(t, "/sign-in?"+url.Values{"next": {next}}.Encode()).Must(t, 200)
 	return b.Open(t, page.Link("Sign in with Acme Login")).Send(t, "/login/username", map[string]string{"username": subject, "password": oidctest.Password})
 }

@@ -205,6 +205,8 @@ func (s *Service) Get(ctx context.Context, pass authz.Pass) (Organization, store
 type Mine struct {
 	Organization
 	role authz.RoleName
+	// Role is the name of that role, a custom one's too.
+	Role string
 	// Settings tells whether the caller may read more than the card.
 	Settings bool
 }
@@ -224,7 +226,7 @@ func (s *Service) List(ctx context.Context, pass authz.Pass) ([]Mine, error) {
 			if err != nil {
 				return err
 			}
-			list[i].Settings = rights.Allow(authz.OrganizationRead)
+			list[i].Role, list[i].Settings = rights.Roles(), rights.Allow(authz.OrganizationRead)
 		}
 		return nil
 	})

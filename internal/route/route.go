@@ -404,7 +404,7 @@ func (c replaying) SetStatus(status int) {
 // AdmitPage gives a page's handler its pass, the same way as an operation gets its
 // own; who calls is known by the browser's session. For a page that is public, a
 // session that has ended is none.
-func (r *Router) AdmitPage(req *http.Request, p authz.Permission, session string) (authz.Pass, error) {
+func (r *Router) AdmitPage(req *http.Request, p authz.Permission, scope Scope, session string) (authz.Pass, error) {
 	actor, err := r.authenticator.Session(req.Context(), session)
 	if fault.Has(err, fault.Unauthenticated) && p == authz.Public {
 		actor, err = authn.Actor{}, nil
@@ -415,5 +415,12 @@ func (r *Router) AdmitPage(req *http.Request, p authz.Permission, session string
 	info := RequestInfo(req.Context())
 	actor.Client = info.Client()
 	info.Actor = actor.ID()
-	return r.authorizer.Require(req.Context(), actor, p, authz.Scope{})
+	if actor.Kind == authn.Anonymous && p != authz.Public {
+		return authz.Pass{}, fault.New(fault.Unauthenticated, "")
+	}
+	about, err := scope(req.Context(), r, req.PathValue)
+	if err != nil {
+		return authz.Pass{}, err
+	}
+	return r.authorizer.Require(req.Context(), actor, p, about)
 }

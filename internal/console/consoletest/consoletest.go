@@ -3,12 +3,14 @@ package consoletest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,11 +167,52 @@ func (p *Page) TrySend(action string, values map[string]string) (*Page, error) {
 func fields(form *html.Node) url.Values {
 	given := url.Values{}
 	for n := range form.Descendants() {
-		if n.Type == html.ElementNode && (n.DataAtom == atom.Input || n.DataAtom == atom.Select) && attribute(n, "name") != "" {
-			given.Set(attribute(n, "name"), attribute(n, "value"))
+		if value, ok := control(n); ok && (value != "" || !given.Has(attribute(n, "name"))) {
+			given.Set(attribute(n, "name"), value)
 		}
 	}
 	return given
+}
+
+// control is the value of an input, empty where it is a button that is not pressed;
+// false for what is no field of a form.
+func control(n *html.Node) (string, bool) {
+	if n.Type != html.ElementNode || attribute(n, "name") == "" {
+		return "", false
+	}
+	switch n.DataAtom {
+	case atom.Input:
+		kind := attribute(n, "type")
+		if (kind == "radio" || kind == "checkbox") && !has(n, "checked") {
+			return "", true
+		}
+		return attribute(n, "value"), true
+	case atom.Textarea:
+		var raw strings.Builder
+		for d := range n.Descendants() {
+			raw.WriteString(d.Data)
+		}
+		return raw.String(), true
+	case atom.Select:
+		first, chosen := "", ""
+		for o := range n.Descendants() {
+			if o.Type != html.ElementNode || o.DataAtom != atom.Option {
+				continue
+			}
+			if first == "" {
+				first = attribute(o, "value")
+			}
+			if has(o, "selected") {
+				chosen = attribute(o, "value")
+			}
+		}
+		return cmp.Or(chosen, first), true
+	}
+	return "", false
+}
+
+func has(n *html.Node, name string) bool {
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
 }
 
 // Has tells whether the page has a form with an action.
@@ -181,9 +224,25 @@ func (p *Page) At(server string) bool { return p.url.Scheme+"://"+p.url.Host == 
 // Value is what a field of the page holds.
 func (p *Page) Value(field string) string {
 	for n := range p.root.Descendants() {
-		if n.Type == html.ElementNode && n.DataAtom == atom.Input && attribute(n, "name") == field {
-			return attribute(n, "value")
+		if value, ok := control(n); ok && value != "" && attribute(n, "name") == field {
+			return value
 		}
+	}
+	return ""
+}
+
+// DocumentTitle is what the browser's tab says.
+func (p *Page) DocumentTitle() string {
+	if n := p.first(atom.Title); n != nil {
+		return text(n)
+	}
+	return ""
+}
+
+// Frame is what stands around the page: the rail with its menus.
+func (p *Page) Frame() string {
+	if n := p.first(atom.Nav); n != nil {
+		return text(n)
 	}
 	return ""
 }

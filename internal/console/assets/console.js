@@ -1,0 +1,137 @@
+// What the pages do beyond HTML. Every page works without it: a menu is a details element, a dialog is a page of its
+// own, what can be copied can be selected. Nothing here decides anything; it spares steps.
+"use strict";
+
+const all = (selector, within = document) => Array.from(within.querySelectorAll(selector));
+const on = (type, selector, act) => document.addEventListener(type, (event) => {
+  const element = event.target.closest?.(selector);
+  if (element) act(element, event);
+});
+
+// begin readies a part of the document: at the start all of it, later a dialog's content.
+function begin(within) {
+  all(".copy[hidden], .needs-script[hidden]", within).forEach((e) => { e.hidden = false; });
+  all("time[datetime]", within).forEach((e) => {
+    e.title = new Date(e.dateTime).toLocaleString(undefined, { dateStyle: "long", timeStyle: "long" });
+  });
+  all("input[data-must-be]", within).forEach(confirmable);
+  all("form[data-send]", within).forEach((form) => form.requestSubmit());
+}
+
+// Menus close when something else is clicked, and on Escape, which gives the focus back.
+document.addEventListener("click", (event) => {
+  all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  all("details.menu[open]").forEach((menu) => {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+});
+
+// The arrows go through the entries of an open menu.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const menu = event.target.closest?.("details.menu[open]");
+  if (!menu || event.target.matches("textarea, select")) return;
+  const entries = all("input, a, button", menu).filter((e) => e.offsetParent);
+  const to = entries.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+  entries[(to + entries.length) % entries.length]?.focus();
+  event.preventDefault();
+});
+
+// The switcher's search: typing narrows the list, Enter takes the first.
+on("input", "[data-narrows]", (input) => {
+  const words = input.value.trim().toLocaleLowerCase();
+  all("a", document.getElementById(input.dataset.narrows)).forEach((entry) => {
+    entry.parentElement.hidden = !entry.textContent.toLocaleLowerCase().includes(words);
+  });
+});
+on("keydown", "[data-narrows]", (input, event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  all("a", document.getElementById(input.dataset.narrows)).find((entry) => !entry.parentElement.hidden)?.click();
+});
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches?.("details.switcher[open]")) event.target.querySelector("input:not([hidden])")?.focus();
+}, true);
+
+// Copy buttons say that they did.
+on("click", ".copy", async (button) => {
+  const from = button.dataset.copy ?? button.parentElement.querySelector("pre").textContent;
+  await navigator.clipboard.writeText(from);
+  const words = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = words; }, 1500);
+});
+
+// A link to a page with a question opens it as a dialog. Where that fails, the link is followed.
+on("click", "a[data-dialog]", async (link, event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  try {
+    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const dialog = document.createElement("dialog");
+    dialog.append(...page.querySelector("main").childNodes);
+    dialog.querySelector("h1").id = "dialog-title";
+    dialog.setAttribute("aria-labelledby", "dialog-title");
+    all("form[action='']", dialog).forEach((form) => { form.action = link.href; });
+    dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+    document.body.append(dialog);
+    begin(dialog);
+    dialog.showModal();
+    link.closest("details.menu")?.removeAttribute("open");
+  } catch {
+    location.assign(link.href);
+  }
+});
+on("click", "dialog [data-cancel]", (link, event) => {
+  event.preventDefault();
+  link.closest("dialog").close();
+});
+
+// A typed confirmation holds the button until it is right; the server asks as well.
+function confirmable(input) {
+  const button = input.form.querySelector("button:not([type])");
+  const judge = () => { button.disabled = input.value.trim() !== input.dataset.mustBe; };
+  input.addEventListener("input", judge);
+  judge();
+}
+
+// A field that is checked while it is typed says at once whether it will do.
+const waiting = new WeakMap();
+on("input", "input[data-check]", (input) => {
+  clearTimeout(waiting.get(input));
+  waiting.set(input, setTimeout(async () => {
+    const asked = input.value;
+    const say = document.getElementById(input.id + "-check");
+    if (asked.trim() === "") { say.textContent = ""; return; }
+    const answer = await fetch(input.dataset.check + encodeURIComponent(asked)).catch(() => null);
+    if (!answer?.ok || input.value !== asked) return;
+    const { good, words } = await answer.json();
+    say.textContent = words;
+    say.className = good ? "help good" : "help bad";
+  }, 250));
+});
+
+// A form is sent once, however often its button is pressed. Coming back with the back button frees it.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "yes";
+});
+addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
+
+// A toast goes by itself, unless it offers something or somebody is at it.
+on("click", ".toast [data-close]", (button) => button.closest(".toast").remove());
+const toast = document.querySelector(".toast");
+if (toast && !toast.querySelector("a, form")) {
+  const go = () => { if (toast.matches(":hover, :focus-within")) setTimeout(go, 2000); else toast.remove(); };
+  setTimeout(go, 8000);
+}
+
+begin(document);
