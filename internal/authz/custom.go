@@ -1,6 +1,8 @@
 package authz
 
 import (
+	"errors"
+
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
@@ -176,4 +178,26 @@ func (r *Role) CustomGrants() Grants {
 		return Grants{}
 	}
 	return r.custom.Grants
+}
+
+// RolesOf lists the roles of an organization: the built-in ones from the most to the
+// least, then the custom ones by name.
+func RolesOf(q store.Querier, organization id.Organization) ([]*Role, error) {
+	var list []*Role
+	for _, name := range RoleNames {
+		list = append(list, roles[name])
+	}
+	custom, err := store.All(q, `SELECT id FROM role WHERE organization_id = $1 ORDER BY name, id`,
+		func(s store.Scan) (r id.Role, err error) { return r, s(&r) }, organization)
+	for _, role := range custom {
+		var r *Role
+		if err == nil {
+			if r, err = loadCustom(q, organization, role); errors.Is(err, store.ErrNone) {
+				err = nil // it has gone in between
+				continue
+			}
+			list = append(list, r)
+		}
+	}
+	return list, err
 }
