@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,11 @@ func (b *Browser) do(req *http.Request) (*Page, error) {
 	if main := p.first(atom.Main); main != nil {
 		p.Text = text(main)
 	}
+	for n := range p.root.Descendants() { // a toast stands beside it
+		if n.DataAtom == atom.P && attribute(n, "class") == "toast" {
+			p.Text += " " + text(n)
+		}
+	}
 	return p, nil
 }
 
@@ -140,9 +146,9 @@ func (p *Page) TrySend(action string, values map[string]string) (*Page, error) {
 	if form == nil {
 		return nil, fmt.Errorf("%s has no form %s:\n%s", p.Path, action, p.Text)
 	}
-	given := fields(form)
+	given, unticked := fields(form)
 	for name := range maps.Keys(values) {
-		if !given.Has(name) {
+		if !given.Has(name) && !unticked[name] {
 			return nil, fmt.Errorf("the form %s of %s has no field %q", action, p.Path, name)
 		}
 		given.Set(name, values[name])
@@ -161,15 +167,52 @@ func (p *Page) TrySend(action string, values map[string]string) (*Page, error) {
 	return p.browser.do(req)
 }
 
-// fields are the values that a form holds.
-func fields(form *html.Node) url.Values {
-	given := url.Values{}
+// fields are the values that a form would send as it stands. A box that is not ticked
+// is named in unticked: it can be set, and is not sent by itself.
+func fields(form *html.Node) (given url.Values, unticked map[string]bool) {
+	given, unticked = url.Values{}, map[string]bool{}
 	for n := range form.Descendants() {
-		if n.Type == html.ElementNode && (n.DataAtom == atom.Input || n.DataAtom == atom.Select) && attribute(n, "name") != "" {
-			given.Set(attribute(n, "name"), attribute(n, "value"))
+		name := attribute(n, "name")
+		if n.Type != html.ElementNode || name == "" {
+			continue
+		}
+		switch kind := attribute(n, "type"); {
+		case n.DataAtom == atom.Input && (kind == "checkbox" || kind == "radio") && !has(n, "checked"):
+			unticked[name] = true
+		case n.DataAtom == atom.Input:
+			given.Add(name, attribute(n, "value"))
+		case n.DataAtom == atom.Textarea:
+			given.Add(name, strings.TrimPrefix(content(n), "\n"))
+		case n.DataAtom == atom.Select:
+			given.Add(name, chosen(n))
 		}
 	}
-	return given
+	return given, unticked
+}
+
+// chosen is the value of a select: that of the option that is selected, else of the first.
+func chosen(list *html.Node) (value string) {
+	first := true
+	for n := range list.Descendants() {
+		if n.DataAtom != atom.Option {
+			continue
+		}
+		if first || has(n, "selected") {
+			value, first = attribute(n, "value"), false
+		}
+	}
+	return value
+}
+
+func content(n *html.Node) (text string) {
+	for d := range n.Descendants() {
+		text += d.Data
+	}
+	return text
+}
+
+func has(n *html.Node, name string) bool {
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
 }
 
 // Has tells whether the page has a form with an action.
@@ -181,8 +224,10 @@ func (p *Page) At(server string) bool { return p.url.Scheme+"://"+p.url.Host == 
 // Value is what a field of the page holds.
 func (p *Page) Value(field string) string {
 	for n := range p.root.Descendants() {
-		if n.Type == html.ElementNode && n.DataAtom == atom.Input && attribute(n, "name") == field {
-			return attribute(n, "value")
+		if n.DataAtom == atom.Form {
+			if given, _ := fields(n); given.Has(field) {
+				return given.Get(field)
+			}
 		}
 	}
 	return ""
@@ -206,7 +251,8 @@ func (p *Page) form(action string, values map[string]string) (found *html.Node) 
 		if path, _, _ := strings.Cut(attribute(n, "action"), "?"); path != action {
 			continue
 		}
-		given, alike := fields(n), true
+		given, _ := fields(n)
+		alike := true
 		for name, value := range values {
 			alike = alike && given.Get(name) == value
 		}
