@@ -19,7 +19,6 @@ var pageFiles embed.FS
 
 var (
 	listTemplate = console.Parse(pageFiles, "pages/list.html")
-	formTemplate = console.Parse(pageFiles, "pages/form.html")
 	madeTemplate = console.Parse(pageFiles, "pages/made.html")
 )
 
@@ -88,30 +87,16 @@ func shownRow(r *console.Request, t APIToken) row {
 	return shown
 }
 
-type formPage struct {
-	Text []string
-	Form console.Form
-}
-
-// again shows a form once more, with what is wrong with it and all that was typed.
-func again(r *console.Request, title string, page formPage, err error) error {
-	page.Form.Fill(r.PostForm)
-	if !page.Form.Refuse(err) {
-		return err
-	}
-	return r.Show(formTemplate, fault.From(err).Status(), title, page)
-}
-
 const newTitle = "New API token"
 
 // ends are the lives that are offered, in days.
 var ends = []console.Option{{Value: "30", Label: "In 30 days"}, {Value: "90", Label: "In 90 days"}, {Value: "365", Label: "In a year"}, {Value: "", Label: "Never"}}
 
 // newPage offers the roles that the person may give.
-func (h *pages) newPage(r *console.Request) (formPage, error) {
+func (h *pages) newPage(r *console.Request) (console.FormPage, error) {
 	roles, err := authz.RolesOf(h.service.db.Reader(r.Context()), r.Organization())
 	if err != nil {
-		return formPage{}, err
+		return console.FormPage{}, err
 	}
 	role := console.Field{Name: "role_id", Label: "Role", Type: "select", Help: "What it may do: never more than you may yourself at that moment. It sleeps while you are not in the organization."}
 	for _, known := range roles {
@@ -127,7 +112,7 @@ func (h *pages) newPage(r *console.Request) (formPage, error) {
 			}
 		}
 	}
-	return formPage{Form: console.Form{
+	return console.FormPage{Form: console.Form{
 		Action: r.At(settings, "new"), Button: "Create the token", Cancel: r.At(settings), Fields: []console.Field{
 			{Name: "name", Label: "Name", MaxLength: route.MaxName, Focus: true, Autocomplete: "off", Help: "Unique in the organization; say what uses it."},
 			role,
@@ -142,7 +127,7 @@ func (h *pages) newForm(r *console.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Show(formTemplate, http.StatusOK, newTitle, page)
+	return r.ShowForm(http.StatusOK, newTitle, page)
 }
 
 type madePage struct {
@@ -157,7 +142,7 @@ func (h *pages) create(r *console.Request) error {
 		if failed != nil {
 			return failed
 		}
-		return again(r, newTitle, page, err)
+		return r.Again(newTitle, page, err)
 	}
 	return r.Show(madeTemplate, http.StatusCreated, "The token is made", madePage{
 		Name: created.Name, Secret: created.Secret, Back: r.At(settings),
@@ -203,12 +188,12 @@ func (h *pages) token(r *console.Request) (APIToken, error) {
 
 const takeOverTitle = "Take the token over"
 
-func (h *pages) takeOverPage(r *console.Request) (formPage, APIToken, error) {
+func (h *pages) takeOverPage(r *console.Request) (console.FormPage, APIToken, error) {
 	t, err := h.token(r)
 	if err != nil {
-		return formPage{}, t, err
+		return console.FormPage{}, t, err
 	}
-	return formPage{
+	return console.FormPage{
 		Text: []string{fmt.Sprintf("“%s” was made by %s. From now on it is bounded by your rights instead, and stays awake when they leave.", t.Name, t.CreatorEmail),
 			"Its secret stays the same: whoever knows it can use it. Delete the token instead if that should not be."},
 		Form: console.Form{Action: r.At(settings, string(t.ID), "take-over"), Button: "Take it over", Cancel: r.At(settings)},
@@ -220,7 +205,7 @@ func (h *pages) takeOverForm(r *console.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Show(formTemplate, http.StatusOK, takeOverTitle, page)
+	return r.ShowForm(http.StatusOK, takeOverTitle, page)
 }
 
 func (h *pages) takeOver(r *console.Request) error {
@@ -229,23 +214,23 @@ func (h *pages) takeOver(r *console.Request) error {
 		return err
 	}
 	if _, err := h.service.TakeOver(r.Context(), r.Pass, t.ID); err != nil {
-		return again(r, takeOverTitle, page, err)
+		return r.Again(takeOverTitle, page, err)
 	}
 	return r.Done(r.At(settings), console.Toast{Words: "The token “" + t.Name + "” is yours."})
 }
 
 const deleteTitle = "Delete the token"
 
-func (h *pages) deletePage(r *console.Request) (formPage, APIToken, error) {
+func (h *pages) deletePage(r *console.Request) (console.FormPage, APIToken, error) {
 	t, err := h.token(r)
 	if err != nil {
-		return formPage{}, t, err
+		return console.FormPage{}, t, err
 	}
 	used := "It was never used."
 	if t.LastUsedAt != 0 {
 		used = "It was last used " + console.Moment{At: t.LastUsedAt, Now: r.Now()}.Words() + "."
 	}
-	return formPage{
+	return console.FormPage{
 		Text: []string{fmt.Sprintf("Whatever uses “%s” is refused from the next request on. %s", t.Name, used)},
 		Form: console.Form{Action: r.At(settings, string(t.ID), "delete"), Button: "Delete the token", Danger: true, Cancel: r.At(settings)},
 	}, t, nil
@@ -256,7 +241,7 @@ func (h *pages) deleteForm(r *console.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Show(formTemplate, http.StatusOK, deleteTitle, page)
+	return r.ShowForm(http.StatusOK, deleteTitle, page)
 }
 
 func (h *pages) delete(r *console.Request) error {
@@ -265,7 +250,7 @@ func (h *pages) delete(r *console.Request) error {
 		return err
 	}
 	if err := h.service.Delete(r.Context(), r.Pass, t.ID); err != nil {
-		return again(r, deleteTitle, page, err)
+		return r.Again(deleteTitle, page, err)
 	}
 	return r.Done(r.At(settings), console.Toast{Words: "The token “" + t.Name + "” is deleted."})
 }
