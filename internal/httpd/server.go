@@ -96,7 +96,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	report.Pages(pages, s.Reports)
 	organization.Pages(pages, s.Organizations, s.Projects)
 	project.Pages(pages, s.Projects)
-	member.Pages(pages, s.Members)
+	member.Pages(pages, s.Members, besideMembers(s, publicURL))
 	apitoken.Pages(pages, s.Tokens)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)

@@ -69,6 +69,14 @@ func (h *pages) transfer(r *console.Request) error {
 	return r.Done(r.At(danger), console.Toast{Words: "The ownership is handed on; you are an admin now."})
 }
 
+// sleeping says what becomes of the tokens that somebody made.
+func sleeping(tokens int64, who string) string {
+	if tokens == 1 {
+		return fmt.Sprintf("1 API token that %s made stops working until %s come back or an admin takes it over.", who, who)
+	}
+	return fmt.Sprintf("%d API tokens that %s made stop working until %s come back or an admin takes them over.", tokens, who, who)
+}
+
 const leaveTitle = "Leave the organization"
 
 func (h *pages) leavePage(r *console.Request) (console.FormPage, error) {
@@ -80,12 +88,8 @@ func (h *pages) leavePage(r *console.Request) (console.FormPage, error) {
 		Text: []string{"You lose access at once. To come back, somebody has to invite you again."},
 		Form: console.Form{Action: r.At(leave), Button: "Leave", Danger: true, Cancel: r.At(danger)},
 	}
-	switch tokens {
-	case 0:
-	case 1:
-		page.Text = append(page.Text, "1 API token that you made stops working until you come back or an admin takes it over.")
-	default:
-		page.Text = append(page.Text, fmt.Sprintf("%d API tokens that you made stop working until you come back or an admin takes them over.", tokens))
+	if tokens > 0 {
+		page.Text = append(page.Text, sleeping(tokens, "you"))
 	}
 	return page, nil
 }
