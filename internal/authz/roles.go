@@ -1,6 +1,11 @@
 package authz
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/guildhall-dev/guildhall/internal/id"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
@@ -93,4 +98,16 @@ func (r Roles) Names(refs ...RoleName) []string {
 		}
 	}
 	return names
+}
+
+// List gives the roles: the built-in ones from the most to the least, then the custom
+// ones by name.
+func (r Roles) List() []*Role {
+	var list []*Role
+	for _, name := range RoleNames {
+		list = append(list, roles[name])
+	}
+	return append(list, slices.SortedFunc(maps.Values(r.custom), func(a, b *Role) int {
+		return cmp.Or(strings.Compare(string(a.Name), string(b.Name)), strings.Compare(string(a.custom.id), string(b.custom.id)))
+	})...)
 }

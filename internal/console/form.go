@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/guildhall-dev/guildhall/internal/fault"
 )
@@ -15,6 +17,7 @@ type Form struct {
 	Action string
 	Hidden []Hidden
 	Fields []Field
+	// Button says the verb; without it the form is only to be read.
 	Button string
 	// Danger marks what cannot be undone.
 	Danger bool
@@ -127,4 +130,11 @@ func (f *Form) Field(name string) *Field {
 		}
 	}
 	return nil
+}
+
+// List is what was typed between commas, semicolons, spaces or line ends: addresses,
+// for instance. It is never nil.
+func List(text string) []string {
+	list := strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ';' || unicode.IsSpace(c) })
+	return append([]string{}, list...)
 }

@@ -104,6 +104,8 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	takeout.Pages(pages, s.TakeOut)
 	organization.Pages(pages, s.Organizations, s.Projects)
 	project.Pages(pages, s.Projects)
+	member.Pages(pages, s.Members, besideMembers(s, publicURL))
+	apitoken.Pages(pages, s.Tokens)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)

@@ -36,11 +36,12 @@ type invitationPage struct {
 
 const path = "/accept-invitation"
 
-// Pages adds the page behind an invitation's link. It works before anybody has signed
+// Pages adds those of who invites, and the page behind an invitation's link. That works before anybody has signed
 // in: the id in the link is the secret.
 func Pages(p *console.Pages, s *Service) {
 	p.Handle("GET "+path, authz.Public, s.page)
 	p.Handle("POST "+path, authz.InvitationAnswer, s.answerPage)
+	p.Add(s.memberPages()...)
 }
 
 func (s *Service) page(r *console.Request) error {

@@ -68,3 +68,8 @@ func removeAll(tx *store.Tx, organization id.Organization) error {
 	_, err := tx.Exec(`DELETE FROM member WHERE organization_id = $1`, organization)
 	return err
 }
+
+// tokensOf counts the API tokens that a person made in an organization.
+func tokensOf(q store.Querier, organization id.Organization, user id.User) (int64, error) {
+	return store.Value[int64](q, `SELECT COUNT(*) FROM api_token WHERE organization_id = $1 AND created_by = $2`, organization, user)
+}

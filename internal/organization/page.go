@@ -49,6 +49,7 @@ func Pages(p *console.Pages, s *Service, projects Projects) {
 		console.Row{Pattern: "GET " + newPath + "/name", Permission: authz.OrganizationCreate, Handler: h.name},
 		console.Row{Pattern: "GET " + listPath + "/{organizationId}", Permission: authz.OrganizationView, Scope: route.InOrganization, Handler: h.overview},
 	)
+	p.Add(h.settings()...)
 }
 
 type minePage struct {

@@ -129,3 +129,15 @@ func remove(tx *store.Tx, organization id.Organization) error {
 	_, err := tx.Exec(`DELETE FROM organization WHERE id = $1`, organization)
 	return err
 }
+
+// impact is what a deletion takes from people.
+type impact struct{ members, tokens, projects, invitations int64 }
+
+func impactOf(q store.Querier, organization id.Organization, now clock.Time) (impact, error) {
+	return store.One(q, `SELECT (SELECT COUNT(*) FROM member WHERE organization_id = $1), (SELECT COUNT(*) FROM api_token WHERE organization_id = $1),
+		(SELECT COUNT(*) FROM object WHERE organization_id = $1 AND kind = 'project' AND deleted_at = 0),
+		(SELECT COUNT(*) FROM invitation WHERE organization_id = $1 AND expires_at > $2)`,
+		func(s store.Scan) (i impact, err error) {
+			return i, s(&i.members, &i.tokens, &i.projects, &i.invitations)
+		}, organization, now)
+}

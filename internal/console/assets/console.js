@@ -15,6 +15,7 @@ function begin(within) {
     e.title = new Date(e.dateTime).toLocaleString(undefined, { dateStyle: "long", timeStyle: "long" });
   });
   all("input[data-must-be]", within).forEach(confirmable);
+  all("form.in-row button", within).forEach((button) => { button.hidden = true; });
   all("form[data-send]", within).forEach((form) => form.requestSubmit());
 }
 
@@ -64,6 +65,12 @@ on("click", ".copy", async (button) => {
   const words = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = words; }, 1500);
+});
+
+// A choice in a row offers its button once it differs.
+on("change", "form.in-row select", (select) => {
+  const chosen = Array.from(select.options).findIndex((option) => option.defaultSelected);
+  select.form.querySelector("button").hidden = select.selectedIndex === Math.max(chosen, 0);
 });
 
 // A link to a page with a question opens it as a dialog. Where that fails, the link is followed.

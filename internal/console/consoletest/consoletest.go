@@ -107,6 +107,11 @@ func (b *Browser) do(req *http.Request) (*Page, error) {
 	if main := p.first(atom.Main); main != nil {
 		p.Text = text(main)
 	}
+	for n := range p.root.Descendants() { // a toast stands beside it
+		if n.DataAtom == atom.P && attribute(n, "class") == "toast" {
+			p.Text += " " + text(n)
+		}
+	}
 	return p, nil
 }
 
