@@ -39,6 +39,7 @@ const (
 	EmailTaken         Code = "email_taken"
 	AlreadyInvited     Code = "already_invited"
 	RoleInUse          Code = "role_in_use"
+	InUse              Code = "in_use"
 	IdentityTaken      Code = "identity_taken"
 	LastWayIn          Code = "last_way_in"
 	SignInRefused      Code = "sign_in_refused"
@@ -87,6 +88,7 @@ var catalogue = map[Code]Entry{
 	EmailTaken:         {409, "Conflict", "There is an account with this e-mail address already."},
 	AlreadyInvited:     {409, "Conflict", "This person is a member or invited already."},
 	RoleInUse:          {409, "Conflict", "The role is in use."},
+	InUse:              {409, "Conflict", "It is in use."},
 	IdentityTaken:      {409, "Conflict", "This identity belongs to another account."},
 	LastWayIn:          {409, "Conflict", "This is your only way to sign in."},
 	SignInRefused:      {403, "Forbidden", "The sign-in by the provider of identities was refused."},

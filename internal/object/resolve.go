@@ -64,6 +64,9 @@ func Purge(tx *store.Tx, organization id.Organization) error {
 // PurgeDeleted removes for good what was deleted before a moment.
 func PurgeDeleted(tx *store.Tx, before clock.Time) error {
 	tx.Unaudited("the deletion has its event; this only frees the space")
+	if _, err := tx.Exec(`DELETE FROM object_reference WHERE from_id IN (SELECT id FROM object WHERE deleted_at <> 0 AND deleted_at < $1)`, before); err != nil {
+		return err
+	}
 	_, err := tx.Exec(`DELETE FROM object WHERE deleted_at <> 0 AND deleted_at < $1`, before)
 	return err
 }

@@ -44,6 +44,9 @@ type Operation struct {
 	// Permission must be held in Scope; a row without one does not start.
 	Permission authz.Permission
 	Scope      Scope
+	// IDs describes path parameters that name things and are no field of the input: the
+	// scope has read them.
+	IDs map[string]string
 	// Lists names the permission by which a list is filtered: whoever may ask gets
 	// what they see.
 	Lists authz.Permission
@@ -157,6 +160,9 @@ func (r *Router) document(op Operation) huma.Operation {
 	}
 	if op.Permission == authz.Public {
 		doc.Security = []map[string][]string{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(op.IDs)) {
+		doc.Parameters = append(doc.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: "string", Format: "uuid"}, Description: op.IDs[name]})
 	}
 	if op.repeatable() {
 		doc.Parameters = append(doc.Parameters, &huma.Param{
