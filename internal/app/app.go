@@ -22,8 +22,11 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/certificate"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/credential"
 	"github.com/guildhall-dev/guildhall/internal/device"
 	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/gittoken"
+	"github.com/guildhall-dev/guildhall/internal/group"
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/job"
@@ -34,6 +37,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/plan"
 	"github.com/guildhall-dev/guildhall/internal/project"
+	"github.com/guildhall-dev/guildhall/internal/registry"
 	"github.com/guildhall-dev/guildhall/internal/report"
 	"github.com/guildhall-dev/guildhall/internal/role"
 	"github.com/guildhall-dev/guildhall/internal/route"
@@ -73,6 +77,10 @@ type App struct {
 	Backups       *backup.Schedule
 	Reports       *report.Service
 	Announcements *announcement.Service
+	Credentials   *credential.Service
+	Registries    *registry.Service
+	GitTokens     *gittoken.Service
+	Groups        *group.Service
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// KeyCreated is the path of the master key, where this start made it.
@@ -231,6 +239,10 @@ func (a *App) build(o Options) {
 	a.Backups = a.schedule(o.Program)
 	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds())
 	a.Announcements = announcement.NewService(a.DB, a.Jobs, a.Mail, a.Organizations)
+	a.Credentials = credential.NewService(a.DB, keeper)
+	a.Registries = registry.NewService(a.DB, keeper)
+	a.GitTokens = gittoken.NewService(a.DB, keeper)
+	a.Groups = group.NewService(a.DB)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, a.Reports, keeper)
 }
 
@@ -251,7 +263,8 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports,
-		Access:    access.NewService(a.DB, a.resolver.Find),
+		Access:      access.NewService(a.DB, a.resolver.Find),
+		Credentials: a.Credentials, Registries: a.Registries, GitTokens: a.GitTokens, Groups: a.Groups,
 		Retention: a.Organizations.Retention, Fit: a.fit, Notice: a.notice,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve}, a.Log, publicURL,
