@@ -206,7 +206,11 @@ func TestBadPaths(t *testing.T) {
 		for _, op := range s.HTTP.Table() {
 			for _, name := range route.PathParameters(op.Path) {
 				values := w.values(t, op, authz.Development)
-				good := values[name]
+				was := values[name]
+				good := was
+				if !isID(good) {
+					good = id.New[string]() // not of anything, which a region is neither
+				}
 				for _, value := range append(slices.Clone(nasty), "x", good[:35], good+"0", "{"+good+"}", "urn:uuid:"+good, strings.ReplaceAll(good, "-", ""), strings.Replace(good, "-", "_", 1),
 					good+"/", good+"\x00", "\x00", "\xff", good+"\n", " "+good, "..", ".", "%", "*", id.Nil, strings.Repeat("f", 8)+good[8:], id.New[string]()) {
 					if value == "" {
@@ -218,7 +222,7 @@ func TestBadPaths(t *testing.T) {
 					}
 					exercise(t, s, w.owner, op, fmt.Sprintf("%s is %.60q", name, value), fill(t, op, values), bad{body: text(t, w.body(t, op, false))})
 				}
-				if op.Method == "GET" {
+				if op.Method == "GET" && good == was {
 					values[name] = strings.ToUpper(good)
 					exercise(t, s, w.owner, op, name+" in capitals", fill(t, op, values), bad{status: op.Status})
 				}

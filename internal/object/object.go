@@ -32,7 +32,7 @@ type Object[B any] struct {
 	CreatedAt    clock.Time
 	UpdatedAt    clock.Time
 	// Secrets are what Add and Change are to seal, by field. They are never read back.
-	Secrets Secrets
+	Secrets Secrets `json:"-"`
 	sealed  sealed
 }
 
