@@ -132,7 +132,7 @@ func (w *witness) work(p place, setup string) {
 
 	gitTokens, registries := "/organization/"+made.text("id")+"/gitToken", "/organization/"+made.text("id")+"/containerRegistry"
 	w.keep("a git token", "a token of a provider")
-	once.do(t, 201, "POST", gitTokens, map[string]string{"name": "code", "type": "GITHUB", "token": "a token of a provider"})
+	jane.do(t, 201, "POST", gitTokens, map[string]string{"name": "code", "type": "GITHUB", "token": "a token of a provider"})
 	w.keep("a git token that was refused", "a token for Bitbucket")
 	w.refused(jane, 400, "POST", gitTokens, map[string]string{"name": "other", "type": "BITBUCKET", "token": "a token for Bitbucket"})
 	w.keep("a registry's password", "a password of a registry")
