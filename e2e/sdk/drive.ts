@@ -225,11 +225,12 @@ await jane.credentials.editOnPremiseCredentials(acme.id, cellar.id, { name: "Att
 await jane.credentials.getOnPremiseCredentials(acme.id, cellar.id);
 await jane.credentials.listOnPremiseCredentials(acme.id);
 await jane.organizations.listOrganizationCredentials(acme.id);
-await jane.credentials.deleteAWSCredentials(acme.id, awsKey.id);
-await jane.credentials.deleteScalewayCredentials(acme.id, scw.id);
-await jane.credentials.deleteGcpCredentials(acme.id, gcp.id);
+// The SDK takes the two ids of most deletions the other way round.
+await jane.credentials.deleteAWSCredentials(awsKey.id, acme.id);
+await jane.credentials.deleteScalewayCredentials(scw.id, acme.id);
+await jane.credentials.deleteGcpCredentials(gcp.id, acme.id);
 await jane.credentials.deleteAzureCredentials(acme.id, azure.id);
-await jane.credentials.deleteOnPremiseCredentials(acme.id, cellar.id);
+await jane.credentials.deleteOnPremiseCredentials(cellar.id, acme.id);
 await refused(404, () => jane.credentials.getAWSCredentials(acme.id, awsKey.id));
 
 // Registries and repositories.
