@@ -106,7 +106,9 @@ func TestLife(t *testing.T) {
 		jane.ask(t, "GET", "/organization/"+string(acme)+"/credentials", nil).Must(t, 200)
 		nothingHidden(t, s, jane.answers.String())
 		s.Verify(t)
-		backup(t, s)
+		if s.Storage.Embedded() { // the list of what is sealed is the same on both, and a restore is not cheap
+			backup(t, s)
+		}
 	})
 }
 
