@@ -130,6 +130,14 @@ func (w *witness) work(p place, setup string) {
 	w.refused(client{url: w.url, headers: map[string]string{"Authorization": "Basic " + robot.text("token")}}, 401, "GET", tokens, nil)
 	w.refused(client{url: w.url, credential: robot.text("token")}, 404, "GET", "/nothing?token="+robot.text("token"), nil)
 
+	gitTokens, registries := "/organization/"+made.text("id")+"/gitToken", "/organization/"+made.text("id")+"/containerRegistry"
+	w.keep("a git token", "a token of a provider")
+	jane.do(t, 201, "POST", gitTokens, map[string]string{"name": "code", "type": "GITHUB", "token": "a token of a provider"})
+	w.keep("a git token that was refused", "a token for Bitbucket")
+	w.refused(jane, 400, "POST", gitTokens, map[string]string{"name": "other", "type": "BITBUCKET", "token": "a token for Bitbucket"})
+	w.keep("a registry's password", "a password of a registry")
+	jane.do(t, 201, "POST", registries, map[string]any{"name": "hub", "kind": "DOCKER_HUB", "config": map[string]string{"username": "jane", "password": "a password of a registry"}})
+
 	o := p.must(t, "admin", "access-token", "--email=jane@example.com", "--json")
 	w.keep("an access token made by command", fields(t, o.out)["access_token"])
 	for _, args := range [][]string{

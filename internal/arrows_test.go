@@ -25,15 +25,16 @@ import (
 // has no line of its own, and one feature never imports another. A folder's subfolders count as the folder.
 const arrows = `
 main     -> cli
-cli      -> demo app httpd feature console config mail object route audit authz authn seal plan job store fault id clock doctor certificate
+cli      -> demo app httpd feature console config mail kind object route audit authz authn seal plan job store fault id clock doctor certificate
 demo     -> app                       config                         authz                     store fault id clock
-app      ->     httpd feature console config mail object route audit authz authn seal plan job store fault id clock certificate outbound
+app      ->     httpd feature console config mail kind object route audit authz authn seal plan job store fault id clock certificate outbound
 doctor   ->                           config mail              audit authz authn seal          store fault id clock certificate
-httpd    ->           feature console        mail object route audit authz authn seal plan job store fault id clock
-feature  ->                   console        mail object route audit authz authn seal plan job store fault id clock outbound
+httpd    ->           feature console        mail kind object route audit authz authn seal plan job store fault id clock
+feature  ->                   console        mail kind object route audit authz authn seal plan job store fault id clock outbound
 console  ->                               route          authz authn                     store fault id clock
 config   ->                                                                      plan           fault id clock
 mail     ->                                                           authn seal      job store fault id clock
+kind     ->                                       object route       authz authn seal          store fault id clock
 object   ->                                               audit authz authn seal          store fault id clock
 route    ->                                                     authz authn               store fault id clock
 audit    ->                                                           authn seal          store fault id clock

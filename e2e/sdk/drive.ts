@@ -3,10 +3,20 @@
 // URL, SCHEME (Bearer or Token), JANE and JOE (access tokens) come from the environment.
 import {
   AccountInfoApi,
+  CloudProviderApi,
+  CloudProviderCredentialsApi,
   Configuration,
+  ContainerRegistriesApi,
+  ContainerRegistryKindEnum,
   EnvironmentModeEnum,
+  GitProviderEnum,
+  HelmRepositoriesApi,
+  HelmRepositoryKindEnum,
   InviteMemberRoleEnum,
   MembersApi,
+  OrganizationAccountGitRepositoriesApi,
+  OrganizationAnnotationsGroupApi,
+  OrganizationAnnotationsGroupScopeEnum,
   OrganizationApiTokenApi,
   OrganizationCustomRoleApi,
   OrganizationCustomRoleProjectPermission,
@@ -14,6 +24,7 @@ import {
   OrganizationEventOrigin,
   OrganizationEventTargetType,
   OrganizationEventType,
+  OrganizationLabelsGroupApi,
   OrganizationMainCallsApi,
   OrganizationOnboardingStatusEnum,
   PlanEnum,
@@ -48,6 +59,13 @@ function as(credential: string) {
     roles: watch(new OrganizationCustomRoleApi(who)),
     members: watch(new MembersApi(who)),
     events: watch(new OrganizationEventApi(who)),
+    clouds: watch(new CloudProviderApi(who)),
+    credentials: watch(new CloudProviderCredentialsApi(who)),
+    registries: watch(new ContainerRegistriesApi(who)),
+    charts: watch(new HelmRepositoriesApi(who)),
+    git: watch(new OrganizationAccountGitRepositoriesApi(who)),
+    labels: watch(new OrganizationLabelsGroupApi(who)),
+    annotations: watch(new OrganizationAnnotationsGroupApi(who)),
   };
 }
 
@@ -162,6 +180,101 @@ await joe.members.postAcceptInviteMember(acme.id, second.id);
 await jane.members.getOrganizationMembers(acme.id);
 await refused(403, () => joe.projects.createProject(acme.id, { name: "Mine" }));
 await jane.members.editOrganizationMemberRole(acme.id, { user_id: joeId, role_id: roleNamed("ADMIN") });
+
+// What clouds there are.
+await jane.clouds.listCloudProvider();
+await jane.clouds.listAWSRegions();
+await jane.clouds.listAWSFeatures();
+await jane.clouds.listAWSInstanceType();
+await jane.clouds.listAWSEKSInstanceType("eu-west-3", true, false, "EXCLUDE");
+await jane.clouds.listAWSManagedDatabaseType();
+await jane.clouds.listAWSManagedDatabaseInstanceType("eu-west-3", "POSTGRESQL");
+await jane.clouds.listScalewayRegions();
+await jane.clouds.listScalewayFeatures();
+await jane.clouds.listScalewayInstanceType();
+await jane.clouds.listScalewayKapsuleInstanceType("fr-par-1");
+await jane.clouds.listSCWManagedDatabaseType();
+await jane.clouds.listGcpRegions();
+await jane.clouds.listGcpFeatures();
+await jane.clouds.listGcpGkeInstanceType("europe-west9");
+await jane.clouds.listAzureRegions();
+await jane.clouds.listAzureFeatures();
+await jane.clouds.listAzureAKSInstanceType("francecentral", true, false, "ONLY");
+await refused(404, () => jane.clouds.listGcpGkeInstanceType("nowhere"));
+
+// Credentials of clouds, of the types that an older SDK knows too.
+const awsKey = (await jane.credentials.createAWSCredentials(acme.id, { type: "AWS_STATIC", name: "AWS", access_key_id: "AKIA", secret_access_key: "a secret" })).data;
+await jane.credentials.editAWSCredentials(acme.id, awsKey.id, { type: "AWS_ROLE", name: "AWS by role", role_arn: "arn:aws:iam::123456789012:role/guildhall" });
+await jane.credentials.getAWSCredentials(acme.id, awsKey.id);
+await jane.credentials.listAWSCredentials(acme.id);
+const scaleway = { scaleway_access_key: "SCW", scaleway_secret_key: "a secret", scaleway_project_id: "project", scaleway_organization_id: "organization" };
+const scw = (await jane.credentials.createScalewayCredentials(acme.id, { name: "Scaleway", ...scaleway })).data;
+await jane.credentials.editScalewayCredentials(acme.id, scw.id, { name: "Scaleway two", ...scaleway });
+await jane.credentials.getScalewayCredentials(acme.id, scw.id);
+await jane.credentials.listScalewayCredentials(acme.id);
+const gcp = (await jane.credentials.createGcpCredentials(acme.id, { name: "GCP", gcp_credentials: "e30=" })).data;
+await jane.credentials.editGcpCredentials(acme.id, gcp.id, { name: "GCP two", gcp_credentials: "e30=" });
+await jane.credentials.getGcpCredentials(acme.id, gcp.id);
+await jane.credentials.listGcpCredentials(acme.id);
+const azure = (await jane.credentials.createAzureCredentials(acme.id, { name: "Azure", azure_tenant_id: "tenant", azure_subscription_id: "subscription" })).data;
+await jane.credentials.editAzureCredentials(acme.id, azure.id, { name: "Azure two", azure_tenant_id: "tenant", azure_subscription_id: "subscription" });
+await jane.credentials.getAzureCredentials(acme.id, azure.id);
+await jane.credentials.listAzureCredentials(acme.id);
+const cellar = (await jane.credentials.createOnPremiseCredentials(acme.id, { name: "Cellar" })).data;
+await jane.credentials.editOnPremiseCredentials(acme.id, cellar.id, { name: "Attic" });
+await jane.credentials.getOnPremiseCredentials(acme.id, cellar.id);
+await jane.credentials.listOnPremiseCredentials(acme.id);
+await jane.organizations.listOrganizationCredentials(acme.id);
+// The SDK takes the two ids of most deletions the other way round.
+await jane.credentials.deleteAWSCredentials(awsKey.id, acme.id);
+await jane.credentials.deleteScalewayCredentials(scw.id, acme.id);
+await jane.credentials.deleteGcpCredentials(gcp.id, acme.id);
+await jane.credentials.deleteAzureCredentials(acme.id, azure.id);
+await jane.credentials.deleteOnPremiseCredentials(cellar.id, acme.id);
+await refused(404, () => jane.credentials.getAWSCredentials(acme.id, awsKey.id));
+
+// Registries and repositories.
+await jane.registries.listAvailableContainerRegistry();
+const hub = { kind: ContainerRegistryKindEnum.DOCKER_HUB, config: { username: "acme", password: "a password" } };
+const registry = (await jane.registries.createContainerRegistry(acme.id, { name: "Hub", description: "Images", ...hub })).data;
+await jane.registries.editContainerRegistry(acme.id, registry.id, { name: "Docker Hub", ...hub });
+await jane.registries.getContainerRegistry(acme.id, registry.id);
+await jane.registries.listContainerRegistry(acme.id);
+await jane.organizations.getContainerRegistryAssociatedServices(acme.id, registry.id);
+await jane.registries.deleteContainerRegistry(acme.id, registry.id);
+await jane.charts.listAvailableHelmRepository();
+const shelf = { kind: HelmRepositoryKindEnum.HTTPS, url: "https://charts.example.com", skip_tls_verification: false, config: {} };
+const charts = (await jane.charts.createHelmRepository(acme.id, { name: "Charts", ...shelf })).data;
+await jane.charts.editHelmRepository(acme.id, charts.id, { name: "All charts", ...shelf });
+await jane.charts.getHelmRepository(acme.id, charts.id);
+await jane.charts.listHelmRepository(acme.id);
+await jane.organizations.getHelmRepositoryAssociatedServices(acme.id, charts.id);
+await jane.charts.deleteHelmRepository(acme.id, charts.id);
+
+// Git tokens.
+const gitToken = (await jane.organizations.createGitToken(acme.id, { name: "Code", type: GitProviderEnum.GITLAB, token: "a token", git_api_url: "https://git.example.com/api/v4" })).data;
+await jane.organizations.editGitToken(acme.id, gitToken.id, { name: "All code", type: GitProviderEnum.BITBUCKET, token: "a token", workspace: "acme" });
+await jane.organizations.getOrganizationGitToken(acme.id, gitToken.id);
+await jane.organizations.listOrganizationGitTokens(acme.id);
+await jane.organizations.getGitTokenAssociatedServices(acme.id, gitToken.id);
+await jane.organizations.deleteGitToken(acme.id, gitToken.id);
+await jane.git.getOrganizationGitProviderAccount(acme.id);
+
+// Labels and annotations.
+const labels = [{ key: "example.com/team", value: "shop", propagate_to_cloud_provider: true }];
+const labelled = (await jane.labels.createOrganizationLabelsGroup(acme.id, { name: "Team", labels })).data;
+await jane.labels.editOrganizationLabelsGroup(acme.id, labelled.id, { name: "Teams", labels });
+await jane.labels.getOrganizationLabelssGroup(acme.id, labelled.id);
+await jane.labels.listOrganizationLabelsGroup(acme.id);
+await jane.labels.getOrganizationLabelsGroupAssociatedItems(acme.id, labelled.id);
+await jane.labels.deleteOrganizationLabelsGroup(acme.id, labelled.id);
+const annotations = { annotations: [{ key: "example.com/note", value: "any text" }], scopes: [OrganizationAnnotationsGroupScopeEnum.PODS] };
+const noted = (await jane.annotations.createOrganizationAnnotationsGroup(acme.id, { name: "Note", ...annotations })).data;
+await jane.annotations.editOrganizationAnnotationsGroup(acme.id, noted.id, { name: "Notes", ...annotations });
+await jane.annotations.getOrganizationAnnotationsGroup(acme.id, noted.id);
+await jane.annotations.listOrganizationAnnotationsGroup(acme.id);
+await jane.annotations.getOrganizationAnnotationsGroupAssociatedItems(acme.id, noted.id);
+await jane.annotations.deleteOrganizationAnnotationsGroup(acme.id, noted.id);
 
 // Refusals.
 await refused(400, () => jane.projects.createProject(acme.id, { name: "<b>" }));

@@ -23,8 +23,11 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/certificate"
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/config"
+	"github.com/guildhall-dev/guildhall/internal/credential"
 	"github.com/guildhall-dev/guildhall/internal/device"
 	"github.com/guildhall-dev/guildhall/internal/fault"
+	"github.com/guildhall-dev/guildhall/internal/gittoken"
+	"github.com/guildhall-dev/guildhall/internal/group"
 	"github.com/guildhall-dev/guildhall/internal/history"
 	"github.com/guildhall-dev/guildhall/internal/httpd"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
@@ -37,6 +40,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/outbound"
 	"github.com/guildhall-dev/guildhall/internal/plan"
 	"github.com/guildhall-dev/guildhall/internal/project"
+	"github.com/guildhall-dev/guildhall/internal/registry"
 	"github.com/guildhall-dev/guildhall/internal/report"
 	"github.com/guildhall-dev/guildhall/internal/role"
 	"github.com/guildhall-dev/guildhall/internal/route"
@@ -79,6 +83,10 @@ type App struct {
 	Announcements *announcement.Service
 	TakeOut       *takeout.Service
 	History       *history.Service
+	Credentials   *credential.Service
+	Registries    *registry.Service
+	GitTokens     *gittoken.Service
+	Groups        *group.Service
 	Authenticator *authn.Authenticator
 	Authorizer    *authz.Authorizer
 	// Outbound is for requests to addresses that organizations choose.
@@ -262,6 +270,10 @@ func (a *App) build(o Options) {
 	a.Backups = a.schedule(o.Program)
 	a.Announcements = announcement.NewService(a.DB, a.Jobs, a.Mail, a.Organizations)
 	a.TakeOut = takeout.NewService(a.DB, o.Clock)
+	a.Credentials = credential.NewService(a.DB, keeper)
+	a.Registries = registry.NewService(a.DB, keeper)
+	a.GitTokens = gittoken.NewService(a.DB, keeper)
+	a.Groups = group.NewService(a.DB)
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, a.Reports, keeper)
 }
 
@@ -283,8 +295,9 @@ func (a *App) serverAt(publicURL string) *httpd.Server {
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports, TakeOut: a.TakeOut,
-		Access:    questions,
-		History:   a.History,
+		Access:      questions,
+		History:     a.History,
+		Credentials: a.Credentials, Registries: a.Registries, GitTokens: a.GitTokens, Groups: a.Groups,
 		Retention: a.Organizations.Retention, Heads: a.heads, Fit: a.fit, Notice: a.notice,
 		Collectors: append(a.Backups.Collectors(), a.Mail.Metrics()),
 	}, route.Deps{Authenticator: a.Authenticator, Authorizer: a.Authorizer, Resolve: a.resolver.Resolve, Foresee: questions.Foresee}, a.Log, publicURL,

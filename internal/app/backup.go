@@ -15,6 +15,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/config"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/mail"
+	"github.com/guildhall-dev/guildhall/internal/object"
 	"github.com/guildhall-dev/guildhall/internal/report"
 	"github.com/guildhall-dev/guildhall/internal/seal"
 	"github.com/guildhall-dev/guildhall/internal/store"
@@ -22,7 +23,7 @@ import (
 
 // sealedFields lists everything that is sealed, for who checks that all of it opens.
 // A feature that seals something adds its list; a verification finds what is missing.
-var sealedFields = []seal.Fields{authn.SealedKeys, mail.Sealed, report.Sealed, sealedDemo}
+var sealedFields = []seal.Fields{authn.SealedKeys, mail.Sealed, object.Sealed, report.Sealed, sealedDemo}
 
 func source(s config.Storage) backup.Source {
 	if s.Embedded() {

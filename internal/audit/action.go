@@ -64,6 +64,25 @@ const (
 	RefreshReuse        Action = "account.refresh_reuse"
 	EventsExport        Action = "events.export"
 	AccountErase        Action = "account.erase" // a person was taken out of events of the stream
+
+	CredentialCreate        Action = "credential.create"
+	CredentialUpdate        Action = "credential.update"
+	CredentialDelete        Action = "credential.delete"
+	ContainerRegistryCreate Action = "container_registry.create"
+	ContainerRegistryUpdate Action = "container_registry.update"
+	ContainerRegistryDelete Action = "container_registry.delete"
+	HelmRepositoryCreate    Action = "helm_repository.create"
+	HelmRepositoryUpdate    Action = "helm_repository.update"
+	HelmRepositoryDelete    Action = "helm_repository.delete"
+	GitTokenCreate          Action = "git_token.create"
+	GitTokenUpdate          Action = "git_token.update"
+	GitTokenDelete          Action = "git_token.delete"
+	LabelsGroupCreate       Action = "labels_group.create"
+	LabelsGroupUpdate       Action = "labels_group.update"
+	LabelsGroupDelete       Action = "labels_group.delete"
+	AnnotationsGroupCreate  Action = "annotations_group.create"
+	AnnotationsGroupUpdate  Action = "annotations_group.update"
+	AnnotationsGroupDelete  Action = "annotations_group.delete"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -128,6 +147,25 @@ var wires = map[Action]Wire{
 	RefreshReuse:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
 	EventsExport:        {"EXPORT", "ORGANIZATION", "", false},
 	AccountErase:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
+
+	CredentialCreate:        {"CREATE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
+	CredentialUpdate:        {"UPDATE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
+	CredentialDelete:        {"DELETE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
+	ContainerRegistryCreate: {"CREATE", "CONTAINER_REGISTRY", "", false},
+	ContainerRegistryUpdate: {"UPDATE", "CONTAINER_REGISTRY", "", false},
+	ContainerRegistryDelete: {"DELETE", "CONTAINER_REGISTRY", "", false},
+	HelmRepositoryCreate:    {"CREATE", "HELM_REPOSITORY", "", false},
+	HelmRepositoryUpdate:    {"UPDATE", "HELM_REPOSITORY", "", false},
+	HelmRepositoryDelete:    {"DELETE", "HELM_REPOSITORY", "", false},
+	GitTokenCreate:          {"CREATE", "ORGANIZATION", "GIT_TOKEN", false},
+	GitTokenUpdate:          {"UPDATE", "ORGANIZATION", "GIT_TOKEN", false},
+	GitTokenDelete:          {"DELETE", "ORGANIZATION", "GIT_TOKEN", false},
+	LabelsGroupCreate:       {"CREATE", "ORGANIZATION", "LABELS_GROUP", false},
+	LabelsGroupUpdate:       {"UPDATE", "ORGANIZATION", "LABELS_GROUP", false},
+	LabelsGroupDelete:       {"DELETE", "ORGANIZATION", "LABELS_GROUP", false},
+	AnnotationsGroupCreate:  {"CREATE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
+	AnnotationsGroupUpdate:  {"UPDATE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
+	AnnotationsGroupDelete:  {"DELETE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
 }
 
 // Kind is the kind of things that an action is about: what stands before its dot.

@@ -81,7 +81,7 @@ const (
 )
 
 // steps are the changes that the product makes, in an order in which they can happen.
-var steps = slices.Concat(beginning, people, entering, accounts, operating, ending, rotation)
+var steps = slices.Concat(beginning, settings, people, entering, accounts, operating, ending, rotation)
 
 var beginning = []step{
 	{audit.AccountCreate, func(t *testing.T, w *world) change {

@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // reads: existing clients see these words, and rights hang on the last column.
 func TestActions(t *testing.T) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-22s %-10s %-18s %-12s %s\n", "action", "event", "target", "part", "rights")
+	fmt.Fprintf(&b, "%-26s %-10s %-18s %-26s %s\n", "action", "event", "target", "part", "rights")
 	wires := audit.Wires()
 	for _, action := range slices.Sorted(maps.Keys(wires)) {
 		w := wires[action]
@@ -34,7 +34,7 @@ func TestActions(t *testing.T) {
 		if w.Rights {
 			rights = "change"
 		}
-		fmt.Fprintf(&b, "%-22s %-10s %-18s %-12s %s\n", action, w.EventType, w.TargetType, part, rights)
+		fmt.Fprintf(&b, "%-26s %-10s %-18s %-26s %s\n", action, w.EventType, w.TargetType, part, rights)
 	}
 	path := filepath.Join("testdata", "actions.golden")
 	if *update {

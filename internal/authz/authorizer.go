@@ -52,6 +52,7 @@ var accountLevel = map[Permission]bool{
 	OrganizationList:   true,
 	InvitationRead:     true,
 	InvitationAnswer:   false,
+	CatalogueRead:      true,
 }
 
 // Require gives the pass for a permission in a scope, or the refusal: 401 without

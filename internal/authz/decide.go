@@ -34,6 +34,17 @@ const (
 	KindDatabase     Kind = "database"
 	KindCluster      Kind = "cluster"
 	KindAPIToken     Kind = "api_token"
+
+	KindAWSCredentials       Kind = "aws_credentials"
+	KindAzureCredentials     Kind = "azure_credentials"
+	KindGCPCredentials       Kind = "gcp_credentials"
+	KindScalewayCredentials  Kind = "scaleway_credentials"
+	KindOnPremiseCredentials Kind = "on_premise_credentials"
+	KindContainerRegistry    Kind = "container_registry"
+	KindHelmRepository       Kind = "helm_repository"
+	KindGitToken             Kind = "git_token"
+	KindLabelsGroup          Kind = "labels_group"
+	KindAnnotationsGroup     Kind = "annotations_group"
 )
 
 // seeing says which permission shows a thing of a kind.
@@ -45,6 +56,19 @@ var seeing = map[Kind]Permission{
 	KindDatabase:     DatabaseRead,
 	KindCluster:      ClusterView,
 	KindAPIToken:     TokenRead,
+
+	// Settings of an organization are refused to its members, not hidden from them: who
+	// manages them by a program takes a 404 for a deletion and makes them again.
+	KindAWSCredentials:       OrganizationView,
+	KindAzureCredentials:     OrganizationView,
+	KindGCPCredentials:       OrganizationView,
+	KindScalewayCredentials:  OrganizationView,
+	KindOnPremiseCredentials: OrganizationView,
+	KindContainerRegistry:    OrganizationView,
+	KindHelmRepository:       OrganizationView,
+	KindGitToken:             OrganizationView,
+	KindLabelsGroup:          OrganizationView,
+	KindAnnotationsGroup:     OrganizationView,
 }
 
 // Rights are what an actor holds in one organization. Every role in the list must

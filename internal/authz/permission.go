@@ -24,6 +24,7 @@ const (
 	OrganizationCreate Permission = "organization.create"
 	InvitationRead     Permission = "invitation.read"   // as the invited person
 	InvitationAnswer   Permission = "invitation.answer" // accept or decline
+	CatalogueRead      Permission = "catalogue.read"    // what clouds and registries there are
 
 	OrganizationView     Permission = "organization.view" // the card: id, name, plan, logo, dates
 	OrganizationRead     Permission = "organization.read"
@@ -42,6 +43,9 @@ const (
 	TokenDelete          Permission = "api_token.delete"
 	SetupManage          Permission = "setup.manage" // webhooks, git access, sign-on
 	EventRead            Permission = "event.read"   // the whole activity of the organization
+	CredentialRead       Permission = "credential.read"
+	CredentialEdit       Permission = "credential.edit"
+	SettingEdit          Permission = "setting.edit" // registries, helm repositories, labels and annotations groups
 
 	ClusterView    Permission = "cluster.view" // name, region, status
 	ClusterEdit    Permission = "cluster.edit"

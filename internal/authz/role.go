@@ -50,6 +50,9 @@ api_token.create          yes   yes   yes    no        no      no
 api_token.delete          yes   yes   yes    no        no      no
 setup.manage              yes   yes   yes    no        no      no
 event.read                yes   yes   no     no        no      no
+credential.read           yes   yes   yes    no        no      no
+credential.edit           yes   yes   yes    no        no      no
+setting.edit              yes   yes   yes    no        no      no
 cluster.view              yes   yes   yes    yes       yes     yes
 cluster.edit              yes   yes   yes    no        no      no
 cluster.connect           yes   yes   yes    no        no      no

@@ -40,6 +40,7 @@ const (
 	AlreadyInvited     Code = "already_invited"
 	RoleInUse          Code = "role_in_use"
 	NotRestorable      Code = "not_restorable"
+	InUse              Code = "in_use"
 	IdentityTaken      Code = "identity_taken"
 	LastWayIn          Code = "last_way_in"
 	SignInRefused      Code = "sign_in_refused"
@@ -91,6 +92,7 @@ var catalogue = map[Code]Entry{
 	AlreadyInvited:     {409, "Conflict", "This person is a member or invited already."},
 	RoleInUse:          {409, "Conflict", "The role is in use."},
 	NotRestorable:      {409, "Conflict", "This cannot be brought back as things are now."},
+	InUse:              {409, "Conflict", "It is in use."},
 	IdentityTaken:      {409, "Conflict", "This identity belongs to another account."},
 	LastWayIn:          {409, "Conflict", "This is your only way to sign in."},
 	SignInRefused:      {403, "Forbidden", "The sign-in by the provider of identities was refused."},

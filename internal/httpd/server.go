@@ -23,14 +23,19 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/apitoken"
 	"github.com/guildhall-dev/guildhall/internal/audit"
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/catalogue"
 	"github.com/guildhall-dev/guildhall/internal/console"
+	"github.com/guildhall-dev/guildhall/internal/credential"
 	"github.com/guildhall-dev/guildhall/internal/device"
+	"github.com/guildhall-dev/guildhall/internal/gittoken"
+	"github.com/guildhall-dev/guildhall/internal/group"
 	"github.com/guildhall-dev/guildhall/internal/history"
 	"github.com/guildhall-dev/guildhall/internal/invitation"
 	"github.com/guildhall-dev/guildhall/internal/member"
 	"github.com/guildhall-dev/guildhall/internal/oidc"
 	"github.com/guildhall-dev/guildhall/internal/organization"
 	"github.com/guildhall-dev/guildhall/internal/project"
+	"github.com/guildhall-dev/guildhall/internal/registry"
 	"github.com/guildhall-dev/guildhall/internal/report"
 	"github.com/guildhall-dev/guildhall/internal/role"
 	"github.com/guildhall-dev/guildhall/internal/route"
@@ -64,6 +69,10 @@ type Services struct {
 	TakeOut       *takeout.Service
 	Access        *access.Service
 	History       *history.Service
+	Credentials   *credential.Service
+	Registries    *registry.Service
+	GitTokens     *gittoken.Service
+	Groups        *group.Service
 	Retention     activity.Retention
 	Heads         *audit.Signer
 	// Fit tells why this node should get no requests though its database answers;
@@ -133,6 +142,11 @@ func operations(r *route.Router, s Services, publicURL string, streams *activity
 	apitoken.Register(r, s.Tokens)
 	activity.Register(r, s.DB, s.Retention, publicURL, s.Heads, streams)
 	history.Register(r, s.History)
+	catalogue.Register(r)
+	credential.Register(r, s.Credentials)
+	registry.Register(r, s.Registries)
+	gittoken.Register(r, s.GitTokens)
+	group.Register(r, s.Groups)
 }
 
 // Handler is everything that the server answers.
@@ -231,7 +245,10 @@ func document(publicURL string) *huma.OpenAPI {
 // unserved is the route table without a database behind it, for describing it.
 func unserved() *route.Router {
 	r := route.New(http.NewServeMux(), document(""), route.Deps{})
-	operations(r, Services{DB: &store.DB{}}, "", nil)
+	db := &store.DB{}
+	operations(r, Services{
+		DB: db, Credentials: credential.NewService(db, nil), Registries: registry.NewService(db, nil), GitTokens: gittoken.NewService(db, nil), Groups: group.NewService(db),
+	}, "", nil)
 	return r
 }
 

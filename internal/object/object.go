@@ -1,7 +1,7 @@
 // Package object is the engine of things: whatever is named, addressable and
 // belongs to an organization, a project or an environment shares one table for its
 // header, one for its references, and the code here. A kind brings its body, its
-// rules and its words; see internal/project for the smallest one.
+// rules and its words; package kind serves those that need no more than that.
 package object
 
 import (
@@ -15,6 +15,7 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/clock"
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/id"
+	"github.com/guildhall-dev/guildhall/internal/seal"
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
@@ -30,6 +31,9 @@ type Object[B any] struct {
 	Body         B
 	CreatedAt    clock.Time
 	UpdatedAt    clock.Time
+	// Secrets are what Add and Change are to seal, by field. They are never read back.
+	Secrets Secrets `json:"-"`
+	sealed  sealed
 }
 
 // Kind describes a kind of things.
@@ -40,16 +44,30 @@ type Kind[B any] struct {
 	Shown                  func(Object[B]) any
 	Create, Update, Delete audit.Action
 	Restored               audit.Action // the deletion was taken back
+	// Secret lists the secrets that a thing with this body has; nil where the kind has none.
+	Secret func(Object[B]) []Secret
+	// Bound is what the secrets are given for, such as an address and a user name: a
+	// secret that an edit leaves out stays only while it is the same.
+	Bound func(Object[B]) string
+	// Keeper seals the secrets.
+	Keeper *seal.Keeper
+	// Refers lists what a thing refers to; nil where the kind refers to nothing.
+	Refers func(Object[B]) []Reference
+	// Guarded things cannot be deleted while something refers to them.
+	Guarded bool
 }
 
-const columns = `id, organization_id, project_id, environment_id, mode, name, version, body, created_at, updated_at`
+const columns = `id, organization_id, project_id, environment_id, mode, name, version, body, sealed, created_at, updated_at`
 
 func scan[B any](s store.Scan) (o Object[B], err error) {
-	var body string
-	if err = s(&o.ID, &o.Organization, &o.Project, &o.Environment, &o.Mode, &o.Name, &o.Version, &body, &o.CreatedAt, &o.UpdatedAt); err != nil {
+	var body, shut string
+	if err = s(&o.ID, &o.Organization, &o.Project, &o.Environment, &o.Mode, &o.Name, &o.Version, &body, &shut, &o.CreatedAt, &o.UpdatedAt); err != nil {
 		return o, err
 	}
-	if err = json.Unmarshal([]byte(body), &o.Body); err != nil {
+	if err = json.Unmarshal([]byte(body), &o.Body); err == nil {
+		o.sealed, err = parseSealed(shut)
+	}
+	if err != nil {
 		err = fmt.Errorf("object %s: %w", o.ID, err)
 	}
 	return o, err
@@ -63,16 +81,26 @@ func (k Kind[B]) Add(tx *store.Tx, pass authz.Pass, o Object[B]) (Object[B], err
 	if err != nil {
 		return o, err
 	}
+	if _, err := k.shut(tx, &o, ""); err != nil {
+		return o, err
+	}
 	n, err := tx.Exec(`INSERT INTO object (id, kind, organization_id, project_id, environment_id, mode, name, name_key, version, body, sealed, created_at, updated_at, deleted_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', $11, $11, 0) ON CONFLICT DO NOTHING`,
-		o.ID, k.Name, o.Organization, o.Project, o.Environment, o.Mode, o.Name, authn.Key(o.Name), o.Version, string(body), o.CreatedAt)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, 0) ON CONFLICT DO NOTHING`,
+		o.ID, k.Name, o.Organization, o.Project, o.Environment, o.Mode, o.Name, authn.Key(o.Name), o.Version, string(body), o.sealed.String(), o.CreatedAt)
 	if err != nil {
 		return o, err
 	}
 	if n == 0 {
 		return o, k.taken()
 	}
-	return o, k.record(tx, pass, k.Create, o, nil, k.Shown(o))
+	if err := k.refer(tx, o); err != nil {
+		return o, err
+	}
+	after, err := k.masked(o, nil)
+	if err != nil {
+		return o, err
+	}
+	return o, k.record(tx, pass, k.Create, o, nil, after)
 }
 
 func (k Kind[B]) taken() error {
@@ -86,10 +114,11 @@ func (k Kind[B]) Change(tx *store.Tx, pass authz.Pass, object id.Object, edit fu
 		return o, err
 	}
 	was := o
-	before, err := json.Marshal(k.Shown(o)) // now: the body may hold what edit alters in place
+	before, err := k.masked(o, nil) // now: the body may hold what edit alters in place
 	if err != nil {
 		return o, err
 	}
+	bound := k.bound(o)
 	if err := edit(&o); err != nil {
 		return o, err
 	}
@@ -109,11 +138,22 @@ func (k Kind[B]) Change(tx *store.Tx, pass authz.Pass, object id.Object, edit fu
 	if err != nil {
 		return o, err
 	}
-	if _, err := tx.Exec(`UPDATE object SET name = $4, name_key = $5, body = $6, version = $7, updated_at = $8, mode = $9 WHERE id = $1 AND organization_id = $2 AND kind = $3`,
-		o.ID, o.Organization, k.Name, o.Name, authn.Key(o.Name), string(body), o.Version, o.UpdatedAt, o.Mode); err != nil {
+	renewed, err := k.shut(tx, &o, bound)
+	if err != nil {
 		return o, err
 	}
-	return o, k.record(tx, pass, k.Update, o, json.RawMessage(before), k.Shown(o))
+	if _, err := tx.Exec(`UPDATE object SET name = $4, name_key = $5, body = $6, sealed = $7, version = $8, updated_at = $9, mode = $10 WHERE id = $1 AND organization_id = $2 AND kind = $3`,
+		o.ID, o.Organization, k.Name, o.Name, authn.Key(o.Name), string(body), o.sealed.String(), o.Version, o.UpdatedAt, o.Mode); err != nil {
+		return o, err
+	}
+	if err := k.refer(tx, o); err != nil {
+		return o, err
+	}
+	after, err := k.masked(o, renewed)
+	if err != nil {
+		return o, err
+	}
+	return o, k.record(tx, pass, k.Update, o, before, after)
 }
 
 // Remove deletes a thing with all that lies in it. The rows stay until they are
@@ -123,11 +163,20 @@ func (k Kind[B]) Remove(tx *store.Tx, pass authz.Pass, object id.Object) error {
 	if err != nil {
 		return err
 	}
+	if k.Guarded {
+		if err := k.unused(tx, o); err != nil {
+			return err
+		}
+	}
+	before, err := k.masked(o, nil)
+	if err != nil {
+		return err
+	}
 	if _, err := tx.Exec(`UPDATE object SET deleted_at = $3 WHERE organization_id = $1 AND deleted_at = 0 AND (id = $2 OR project_id = $2 OR environment_id = $2)`,
 		o.Organization, o.ID, tx.Now()); err != nil {
 		return err
 	}
-	return k.record(tx, pass, k.Delete, o, k.Shown(o), nil)
+	return k.record(tx, pass, k.Delete, o, before, nil)
 }
 
 func (k Kind[B]) record(tx *store.Tx, pass authz.Pass, action audit.Action, o Object[B], before, after any) error {
@@ -175,6 +224,12 @@ func (k Kind[B]) List(q store.Querier, pass authz.Pass) ([]Object[B], error) {
 		AND ($3 = '' OR EXISTS (SELECT 1 FROM role_grant g WHERE g.role_id = $3 AND g.target_id = CASE WHEN o.kind = 'project' THEN o.id ELSE o.project_id END))
 		AND ($4 = '' OR EXISTS (SELECT 1 FROM role_grant g WHERE g.role_id = $4 AND g.target_id = CASE WHEN o.kind = 'project' THEN o.id ELSE o.project_id END))
 		ORDER BY id`, scan[B], pass.Organization(), k.Name, v[0], v[1])
+}
+
+// All reads the things of a kind in an organization, oldest first, for kinds that do
+// not lie in a project.
+func (k Kind[B]) All(q store.Querier, organization id.Organization) ([]Object[B], error) {
+	return store.All(q, `SELECT `+columns+` FROM object WHERE organization_id = $1 AND kind = $2 AND project_id = '' AND deleted_at = 0 ORDER BY id`, scan[B], organization, k.Name)
 }
 
 // Count tells how many things of the kind an organization has.

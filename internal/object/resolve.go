@@ -70,6 +70,9 @@ func PurgeDeleted(tx *store.Tx, before clock.Time) error {
 	if _, err := tx.Exec(`DELETE FROM deleted_row WHERE deleted_at < $1`, before); err != nil {
 		return err
 	}
+	if _, err := tx.Exec(`DELETE FROM object_reference WHERE from_id IN (SELECT id FROM object WHERE deleted_at <> 0 AND deleted_at < $1)`, before); err != nil {
+		return err
+	}
 	_, err := tx.Exec(`DELETE FROM object WHERE deleted_at <> 0 AND deleted_at < $1`, before)
 	return err
 }

@@ -39,6 +39,23 @@ func OfObject(parameter string, kind authz.Kind) Scope {
 	}
 }
 
+// OfObjectInOrganization is OfObject where the path also names the organization, which
+// must be the object's.
+func OfObjectInOrganization(parameter string, kind authz.Kind) Scope {
+	of := OfObject(parameter, kind)
+	return func(ctx context.Context, r *Router, param func(string) string) (authz.Scope, error) {
+		organization, err := PathID[id.Organization]("organizationId", param("organizationId"))
+		if err != nil {
+			return authz.Scope{}, err
+		}
+		s, err := of(ctx, r, param)
+		if err == nil && s.Organization != organization {
+			return authz.Scope{}, fault.New(fault.NotFound, "")
+		}
+		return s, err
+	}
+}
+
 // PathID reads an id from the path.
 func PathID[T ~string](field, text string) (T, error) {
 	parsed, ok := id.Parse[T](text)
