@@ -62,7 +62,7 @@ func bareHandler(tb testing.TB, answer *http.Response, body []byte, db *sql.DB) 
 // createdTables are where createOrganization puts a row each, in their order, with
 // the column that names the organization. TestCreatedTables holds the list.
 var createdTables = []struct{ name, organization string }{
-	{"organization", "id"}, {"member", "organization_id"}, {"event", "organization_id"}, {"organization_head", "organization_id"},
+	{"organization", "id"}, {"member", "organization_id"}, {"event", "organization_id"}, {"event_subject", "organization_id"}, {"organization_head", "organization_id"},
 }
 
 // row is an INSERT of a row that was read from a database.

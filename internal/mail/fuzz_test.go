@@ -41,7 +41,7 @@ func FuzzLetter(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text := strings.ReplaceAll(string(body), "=\r\n", ""); strings.Contains(text, "<script>alert(1)</script>") && strings.Contains(text[strings.Index(text, "text/html"):], "<script>alert(1)") {
+		if _, html, _ := strings.Cut(strings.ReplaceAll(string(body), "=\r\n", ""), "text/html"); strings.Contains(html, "<script>alert(1)") {
 			t.Error("the letter carries a script")
 		}
 		for line := range bytes.Lines(m.text) {

@@ -43,8 +43,10 @@ func NewService(db *store.DB, outbox Outbox) *Service { return &Service{db: db, 
 // Add makes somebody a member, in the Write of the change that says so. Its event
 // is that change's, or the caller records one.
 func (*Service) Add(tx *store.Tx, organization id.Organization, user id.User, role authz.RoleName) error {
-	if err := object.Forget(tx, organization, string(user)); err != nil { // an earlier membership that could be restored
-		return err
+	if role != authz.Owner { // who creates an organization was never in it
+		if err := object.Forget(tx, organization, string(user)); err != nil { // an earlier membership that could be restored
+			return err
+		}
 	}
 	return insert(tx, organization, user, role, tx.Now())
 }
