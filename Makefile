@@ -39,9 +39,19 @@ generate: ## derive generated code and api/openapi.json from the source
 .PHONY: check
 check: format vet lint short contract ## everything that takes under a minute: before each commit
 
+# Where goroutines meet: make test runs these with the race detector too.
+CONCURRENT = ./internal/access ./internal/activity ./internal/authn ./internal/authz ./internal/certificate ./internal/device \
+	./internal/job ./internal/mail ./internal/member ./internal/outbound ./internal/route ./internal/seal ./internal/store
+
 .PHONY: test
-test: parts format vet lint ## everything, with the race detector; installs what it needs
-	$(GO) test -race -timeout 20m ./...
+test: parts format vet lint ## everything; installs what it needs
+	$(GO) test -timeout 20m ./...
+	$(GO) test -race -timeout 20m $(CONCURRENT)
+	$(GO) test -race -timeout 20m ./internal/httpd -run 'Many|Load|Editors|Stream'
+
+.PHONY: race
+race: parts ## everything with the race detector: before a release
+	$(GO) test -race -timeout 40m ./...
 
 .PHONY: screenshots
 screenshots: parts ## draw every page of the console (FOLDER=.cache/screenshots)
