@@ -65,7 +65,8 @@ func (x Shifts) Each(fn func(Shift) error) error {
 	return nil
 }
 
-// Changes compares everybody's rights at a moment with those of now. It is for those who
+// Changes compares everybody's rights at a moment, at the earliest for none, with those of
+// now. It is for those who
 // may review access, and recorded like a review. What happens to accounts and things
 // themselves is no change of access: a right in what is not there is none.
 func (s *Service) Changes(ctx context.Context, pass authz.Pass, since time.Time) (Shifts, error) {
@@ -76,7 +77,7 @@ func (s *Service) Changes(ctx context.Context, pass authz.Pass, since time.Time)
 		return Shifts{}, err
 	}
 	organization, now := pass.Organization(), s.db.Now()
-	x := Shifts{Since: clock.At(since), Until: now}
+	x := Shifts{Until: now}
 	retention, err := s.past.Retention(ctx, organization)
 	if err != nil {
 		return x, err
@@ -86,7 +87,7 @@ func (s *Service) Changes(ctx context.Context, pass authz.Pass, since time.Time)
 		if err != nil {
 			return err
 		}
-		if err := within(x, made, now.Add(-retention)); err != nil {
+		if x.Since, err = within(since, now, made, now.Add(-retention)); err != nil {
 			return err
 		}
 		return s.compare(q, organization, &x)
@@ -105,18 +106,22 @@ func (s *Service) Changes(ctx context.Context, pass authz.Pass, since time.Time)
 	})
 }
 
-// within refuses a moment of which nothing can be said.
-func within(x Shifts, made, oldest clock.Time) error {
+// within is the moment that is asked about; one of which nothing can be said is refused.
+func within(since time.Time, now, made, oldest clock.Time) (clock.Time, error) {
+	at := clock.At(since)
+	if since.IsZero() {
+		at = max(made, oldest)
+	}
 	checks := &fault.Checks{}
 	switch {
-	case x.Since > x.Until:
-		checks.Add("since", "lies in the future: now it is %s", x.Until.Format())
-	case x.Since < made:
+	case at > now:
+		checks.Add("since", "lies in the future: now it is %s", now.Format())
+	case at < made:
 		checks.Add("since", "lies before %s, when the organization was made", made.Format())
-	case x.Since < oldest:
+	case at < oldest:
 		checks.Add("since", "lies before %s: the plan shows no more", oldest.Format())
 	}
-	return checks.Err()
+	return at, checks.Err()
 }
 
 func (s *Service) compare(q store.Querier, organization id.Organization, x *Shifts) error {

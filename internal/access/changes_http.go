@@ -26,27 +26,22 @@ func registerChanges(r *route.Router, h *handlers, tag string) {
 		Summary:     "Who gained and lost which access since a moment?",
 		Description: "Compares the rights that every member and API token had at a moment with those they have now, in what is there now: changes that were taken back meanwhile leave nothing. Tokens that expired, fell asleep or woke are told too. Names at most 10,000 people and tokens and says how many are left out. As CSV (their number is then in a last row of the kind left_out), or as JSON. Refused for a moment before the organization or before what its plan shows. Recorded as an event. Needs role.read as well.",
 		Permission:  authz.MemberManage, Scope: route.InOrganization, Refusals: []fault.Code{fault.LimitReached},
-	}, map[string]*huma.Schema{"application/json": route.SchemaOf[shiftsAnswer](r, "AccessChanges"), "text/csv": {Type: "string"}}, h.changes)
+	}, map[string]*huma.Schema{"application/json": route.SchemaOf[accessChanges](r, "AccessChanges"), "text/csv": {Type: "string"}}, h.changes)
 }
 
-// shiftsHead is what stands before the rows.
-type shiftsHead struct {
+// accessChanges describes the report as JSON; it is written row by row.
+type accessChanges struct {
 	Since       time.Time `json:"since" doc:"The moment that was asked about; what happened at it has happened."`
 	GeneratedAt time.Time `json:"generated_at" doc:"The moment that it is compared with."`
 	People      int       `json:"people" doc:"How many people gained or lost access."`
 	Tokens      int       `json:"tokens" doc:"How many API tokens did."`
 	LeftOut     int       `json:"left_out" doc:"How many of them have no rows here, because there are too many."`
-}
-
-// shiftsAnswer describes the report as JSON; it is written row by row.
-type shiftsAnswer struct {
-	shiftsHead
-	Rows []Shift `json:"rows" doc:"A row for each place in which somebody gained or lost something: people by their address, then tokens by name."`
+	Rows        []Shift   `json:"rows" doc:"A row for each place in which somebody gained or lost something: people by their address, then tokens by name."`
 }
 
 type changesInput struct {
 	route.OrganizationPath
-	Since  time.Time `query:"since" required:"true" doc:"The moment, as 2026-03-01T12:00:00Z."`
+	Since  time.Time `query:"since" doc:"The moment, as 2026-03-01T12:00:00Z; left out, the earliest that can be asked about."`
 	Format string    `query:"format" enum:"json,csv" default:"json" doc:"How the report is written."`
 }
 
@@ -72,11 +67,11 @@ func (h *handlers) changes(ctx context.Context, pass authz.Pass, in *changesInpu
 }
 
 func (x Shifts) writeJSON(w io.Writer) error {
-	head, err := json.Marshal(shiftsHead{x.Since.Std(), x.Until.Std(), x.People, x.Tokens, x.LeftOut})
+	head, err := json.Marshal(accessChanges{x.Since.Std(), x.Until.Std(), x.People, x.Tokens, x.LeftOut, []Shift{}})
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(w, strings.TrimSuffix(string(head), "}")+`,"rows":[`); err != nil {
+	if _, err := io.WriteString(w, strings.TrimSuffix(string(head), "]}")); err != nil {
 		return err
 	}
 	between := "\n"

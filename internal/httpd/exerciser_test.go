@@ -91,7 +91,6 @@ var fields = map[string]func(t *testing.T, w *world) any{
 	"current_password":           func(*testing.T, *world) any { return apptest.Password },
 	"new_password":               func(*testing.T, *world) any { return apptest.Password },
 	"revertToVersion.version":    func(_ *testing.T, w *world) any { return max(w.version, 1) },
-	"getAccessChanges.since":     func(_ *testing.T, w *world) any { return w.s.Clock.Now().Format(time.RFC3339Nano) },
 }
 
 // needed are sent even where they may be left out: without a role_id it is an ADMIN
