@@ -182,7 +182,7 @@ var people = []step{
 		name := w.jane.Get(t, w.path("")).Must(t, 200).Text("name")
 		with(w.jane, cli).Get(t, w.path("/access/changes?since="+url.QueryEscape(since))).Must(t, 200)
 		c := w.by(w.jane, audit.Reference{ID: string(w.organization), Name: name})
-		c.after = map[string]any{"changes_since": since}
+		c.after = document(t, map[string]any{"changes_since": since})
 		return c
 	}},
 	{audit.RoleUpdate, func(t *testing.T, w *world) change {
