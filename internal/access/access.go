@@ -57,10 +57,11 @@ type Find func(ctx context.Context, object id.Object) (authz.Scope, error)
 type Service struct {
 	db   *store.DB
 	find Find
+	past Past
 }
 
 // NewService makes the service.
-func NewService(db *store.DB, find Find) *Service { return &Service{db, find} }
+func NewService(db *store.DB, find Find, past Past) *Service { return &Service{db, find, past} }
 
 // scope reads what a question is about: an object of the organization, or the
 // organization itself.

@@ -356,7 +356,7 @@ func TestForesightNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		digest := s.Digest(t)
-		foresight, err := access.NewService(s.DB, nil).Foresee(t.Context(), pass.Actor(), func(ctx context.Context) error { return s.Organizations.Delete(ctx, pass) })
+		foresight, err := access.NewService(s.DB, nil, access.Past{}).Foresee(t.Context(), pass.Actor(), func(ctx context.Context) error { return s.Organizations.Delete(ctx, pass) })
 		if err != nil || foresight.Access.PeopleOut != 2 || foresight.Access.TokensStopped != 3 || s.Digest(t) != digest {
 			t.Errorf("a page foresees %+v, %v", foresight, err)
 		}

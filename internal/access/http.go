@@ -71,6 +71,7 @@ func Register(r *route.Router, s *Service) {
 		Permission: authz.MemberRead, Scope: route.InOrganization,
 	}, h.who)
 	registerReview(r, h, tag)
+	registerChanges(r, h, tag)
 }
 
 // Question is what both operations ask.

@@ -291,7 +291,7 @@ func (a *App) issuer(ctx context.Context) error {
 // serverAt builds what answers requests, for a public URL.
 func (a *App) serverAt(publicURL string) *httpd.Server {
 	a.Mail.SetPublicURL(publicURL)
-	questions := access.NewService(a.DB, a.resolver.Find)
+	questions := access.NewService(a.DB, a.resolver.Find, access.Past{Retention: a.Organizations.Retention, Role: role.Recall})
 	return httpd.New(httpd.Services{
 		DB: a.DB, Accounts: a.Accounts, Organizations: a.Organizations, Projects: a.Projects, Tokens: a.Tokens,
 		Members: a.Members, Roles: a.Roles, Invitations: a.Invitations, Identities: a.Identities, Devices: a.Devices, Reports: a.Reports, TakeOut: a.TakeOut,

@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,14 @@ var people = []step{
 		name := w.jane.Get(t, w.path("")).Must(t, 200).Text("name")
 		with(w.jane, cli).Get(t, w.path("/access/review")).Must(t, 200)
 		return w.by(w.jane, audit.Reference{ID: string(w.organization), Name: name})
+	}},
+	{audit.AccessReview, func(t *testing.T, w *world) change {
+		since := w.s.Clock.Now().UTC().Format(time.RFC3339Nano)
+		name := w.jane.Get(t, w.path("")).Must(t, 200).Text("name")
+		with(w.jane, cli).Get(t, w.path("/access/changes?since="+url.QueryEscape(since))).Must(t, 200)
+		c := w.by(w.jane, audit.Reference{ID: string(w.organization), Name: name})
+		c.after = document(t, map[string]any{"changes_since": since})
+		return c
 	}},
 	{audit.RoleUpdate, func(t *testing.T, w *world) change {
 		before := w.customRole(t)

@@ -14,14 +14,23 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/store"
 )
 
+func read(state json.RawMessage) (was organizationCustomRole, grants authz.Grants, err error) {
+	if err = json.Unmarshal(state, &was); err == nil {
+		grants, err = updateRequest{Clusters: was.Clusters, Projects: was.Projects}.grants()
+	}
+	return was, grants, err
+}
+
+// Recall gives a role as an event showed it, for decisions about that time.
+func Recall(state json.RawMessage) (*authz.Role, error) {
+	was, grants, err := read(state)
+	return authz.NewCustomRole(was.ID, authz.RoleName(was.Name), 0, grants), err
+}
+
 // Revert edits a role back to how an event showed it. Levels in what is not there any
 // more are left out: they mean nothing.
 func (s *Service) Revert(ctx context.Context, pass authz.Pass, target string, state json.RawMessage) error {
-	var was organizationCustomRole
-	if err := json.Unmarshal(state, &was); err != nil {
-		return err
-	}
-	grants, err := updateRequest{Clusters: was.Clusters, Projects: was.Projects}.grants()
+	was, grants, err := read(state)
 	if err != nil {
 		return err
 	}
