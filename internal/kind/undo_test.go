@@ -66,14 +66,14 @@ func TestRevertOfWhatSecretsBelongTo(t *testing.T) {
 		}
 		images := jane.Post(t, organization+"/containerRegistry", login("https://old.example.com")).Must(t, 201).Text("id")
 		jane.Put(t, organization+"/containerRegistry/"+images, login("https://new.example.com")).Must(t, 200)
-		if r := revert(images).Refused(t, 400, "invalid"); !strings.Contains(string(r.Body), "config.password") {
+		if r := revert(images).Refused(t, 400, "invalid_request"); !strings.Contains(string(r.Body), "config.password") {
 			t.Errorf("the refusal says %s", r.Body)
 		}
 
 		key := jane.Post(t, organization+"/gcp/credentials", body{"name": "Cloud", "gcp_credentials": "eyJhIjoxfQ=="}).Must(t, 201).Text("id")
 		jane.Put(t, organization+"/gcp/credentials/"+key, body{"name": "Cloud", "service_account_email": "a@b.iam.gserviceaccount.com",
 			"workload_identity_provider_resource": pool}).Must(t, 200)
-		if r := revert(key).Refused(t, 400, "invalid"); !strings.Contains(string(r.Body), "gcp_credentials") {
+		if r := revert(key).Refused(t, 400, "invalid_request"); !strings.Contains(string(r.Body), "gcp_credentials") {
 			t.Errorf("the refusal says %s", r.Body)
 		}
 
