@@ -259,7 +259,6 @@ func (a *App) build(o Options) {
 	a.Roles = role.NewService(a.DB)
 	a.Invitations = invitation.NewService(a.DB, o.Clock, a.Organizations, a.Members, a.Mail, a.Settings.InvitationLife)
 	a.Members.Connect(a.Organizations, a.Invitations)
-	a.History = a.history()
 	a.identities(o.Clock)
 	a.Devices = device.NewService(a.DB, o.Clock, a.Accounts, a.Mail)
 	a.Reports = report.NewService(a.DB, a.Jobs, keeper, a.Mail, a.Organizations, a.Log, a.reportKinds(), a.mailedHeads())
@@ -274,6 +273,7 @@ func (a *App) build(o Options) {
 	a.Registries = registry.NewService(a.DB, keeper)
 	a.GitTokens = gittoken.NewService(a.DB, keeper)
 	a.Groups = group.NewService(a.DB)
+	a.History = a.history()
 	a.Organizations.PurgeAlso(a.Tokens, a.Invitations, a.Roles, a.Members, a.Reports, keeper)
 }
 

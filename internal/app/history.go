@@ -2,8 +2,21 @@ package app
 
 import (
 	"github.com/guildhall-dev/guildhall/internal/authz"
+	"github.com/guildhall-dev/guildhall/internal/credential"
 	"github.com/guildhall-dev/guildhall/internal/history"
+	"github.com/guildhall-dev/guildhall/internal/kind"
 )
+
+// undoer is what every service of package kind can do.
+type undoer interface {
+	history.Reverter
+	history.Restorer
+}
+
+// setting is the line of a kind that package kind serves.
+func setting(name string, edit authz.Permission, s undoer) history.Kind {
+	return history.Kind{Name: name, Edit: edit, Delete: edit, Reverter: s, Restorer: s, Object: true, Derived: kind.Derived}
+}
 
 // history builds what tells of versions and deletions: a line for each kind of things.
 func (a *App) history() *history.Service {
@@ -12,7 +25,7 @@ func (a *App) history() *history.Service {
 	}
 	return history.NewService(a.DB, near,
 		history.Kind{Name: "organization", Edit: authz.OrganizationEdit, Reverter: a.Organizations, Derived: []string{"owner", "organization_plan"}},
-		history.Kind{Name: "project", Edit: authz.ProjectEdit, Delete: authz.ProjectDelete, Reverter: a.Projects, Restorer: a.Projects, InProject: true, Derived: []string{"associated_environments_count"}},
+		history.Kind{Name: "project", Edit: authz.ProjectEdit, Delete: authz.ProjectDelete, Reverter: a.Projects, Restorer: a.Projects, Object: true, Derived: []string{"associated_environments_count"}},
 		history.Kind{Name: "role", Edit: authz.RoleManage, Delete: authz.RoleManage, Reverter: a.Roles, Restorer: a.Roles},
 		history.Kind{Name: "member", Edit: authz.MemberManage, Delete: authz.MemberManage, Reverter: a.Members, Restorer: a.Members},
 		history.Kind{
@@ -23,5 +36,11 @@ func (a *App) history() *history.Service {
 			Name: "invitation", Delete: authz.MemberInvite, Restorer: a.Invitations,
 			Fixed: "An invitation does not change: it is sent again, or taken back.",
 		},
+		history.Kind{Name: "credential", Edit: authz.CredentialEdit, Delete: authz.CredentialEdit, Reverter: a.Credentials, Restorer: a.Credentials, Object: true, Objects: credential.Kinds},
+		setting("container_registry", authz.SettingEdit, a.Registries.Containers),
+		setting("helm_repository", authz.SettingEdit, a.Registries.Helm),
+		setting("git_token", authz.SetupManage, a.GitTokens),
+		setting("labels_group", authz.SettingEdit, a.Groups.Labels),
+		setting("annotations_group", authz.SettingEdit, a.Groups.Annotations),
 	)
 }

@@ -65,24 +65,30 @@ const (
 	EventsExport        Action = "events.export"
 	AccountErase        Action = "account.erase" // a person was taken out of events of the stream
 
-	CredentialCreate        Action = "credential.create"
-	CredentialUpdate        Action = "credential.update"
-	CredentialDelete        Action = "credential.delete"
-	ContainerRegistryCreate Action = "container_registry.create"
-	ContainerRegistryUpdate Action = "container_registry.update"
-	ContainerRegistryDelete Action = "container_registry.delete"
-	HelmRepositoryCreate    Action = "helm_repository.create"
-	HelmRepositoryUpdate    Action = "helm_repository.update"
-	HelmRepositoryDelete    Action = "helm_repository.delete"
-	GitTokenCreate          Action = "git_token.create"
-	GitTokenUpdate          Action = "git_token.update"
-	GitTokenDelete          Action = "git_token.delete"
-	LabelsGroupCreate       Action = "labels_group.create"
-	LabelsGroupUpdate       Action = "labels_group.update"
-	LabelsGroupDelete       Action = "labels_group.delete"
-	AnnotationsGroupCreate  Action = "annotations_group.create"
-	AnnotationsGroupUpdate  Action = "annotations_group.update"
-	AnnotationsGroupDelete  Action = "annotations_group.delete"
+	CredentialCreate         Action = "credential.create"
+	CredentialUpdate         Action = "credential.update"
+	CredentialDelete         Action = "credential.delete"
+	CredentialRestore        Action = "credential.restore"
+	ContainerRegistryCreate  Action = "container_registry.create"
+	ContainerRegistryUpdate  Action = "container_registry.update"
+	ContainerRegistryDelete  Action = "container_registry.delete"
+	ContainerRegistryRestore Action = "container_registry.restore"
+	HelmRepositoryCreate     Action = "helm_repository.create"
+	HelmRepositoryUpdate     Action = "helm_repository.update"
+	HelmRepositoryDelete     Action = "helm_repository.delete"
+	HelmRepositoryRestore    Action = "helm_repository.restore"
+	GitTokenCreate           Action = "git_token.create"
+	GitTokenUpdate           Action = "git_token.update"
+	GitTokenDelete           Action = "git_token.delete"
+	GitTokenRestore          Action = "git_token.restore"
+	LabelsGroupCreate        Action = "labels_group.create"
+	LabelsGroupUpdate        Action = "labels_group.update"
+	LabelsGroupDelete        Action = "labels_group.delete"
+	LabelsGroupRestore       Action = "labels_group.restore"
+	AnnotationsGroupCreate   Action = "annotations_group.create"
+	AnnotationsGroupUpdate   Action = "annotations_group.update"
+	AnnotationsGroupDelete   Action = "annotations_group.delete"
+	AnnotationsGroupRestore  Action = "annotations_group.restore"
 )
 
 // Wire is how an action appears in the contract's event list.
@@ -148,24 +154,30 @@ var wires = map[Action]Wire{
 	EventsExport:        {"EXPORT", "ORGANIZATION", "", false},
 	AccountErase:        {"DELETE", "MEMBERS_AND_ROLES", "", false},
 
-	CredentialCreate:        {"CREATE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
-	CredentialUpdate:        {"UPDATE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
-	CredentialDelete:        {"DELETE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
-	ContainerRegistryCreate: {"CREATE", "CONTAINER_REGISTRY", "", false},
-	ContainerRegistryUpdate: {"UPDATE", "CONTAINER_REGISTRY", "", false},
-	ContainerRegistryDelete: {"DELETE", "CONTAINER_REGISTRY", "", false},
-	HelmRepositoryCreate:    {"CREATE", "HELM_REPOSITORY", "", false},
-	HelmRepositoryUpdate:    {"UPDATE", "HELM_REPOSITORY", "", false},
-	HelmRepositoryDelete:    {"DELETE", "HELM_REPOSITORY", "", false},
-	GitTokenCreate:          {"CREATE", "ORGANIZATION", "GIT_TOKEN", false},
-	GitTokenUpdate:          {"UPDATE", "ORGANIZATION", "GIT_TOKEN", false},
-	GitTokenDelete:          {"DELETE", "ORGANIZATION", "GIT_TOKEN", false},
-	LabelsGroupCreate:       {"CREATE", "ORGANIZATION", "LABELS_GROUP", false},
-	LabelsGroupUpdate:       {"UPDATE", "ORGANIZATION", "LABELS_GROUP", false},
-	LabelsGroupDelete:       {"DELETE", "ORGANIZATION", "LABELS_GROUP", false},
-	AnnotationsGroupCreate:  {"CREATE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
-	AnnotationsGroupUpdate:  {"UPDATE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
-	AnnotationsGroupDelete:  {"DELETE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
+	CredentialCreate:         {"CREATE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
+	CredentialUpdate:         {"UPDATE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
+	CredentialDelete:         {"DELETE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
+	CredentialRestore:        {"CREATE", "ORGANIZATION", "CLOUD_PROVIDER_CREDENTIALS", false},
+	ContainerRegistryCreate:  {"CREATE", "CONTAINER_REGISTRY", "", false},
+	ContainerRegistryUpdate:  {"UPDATE", "CONTAINER_REGISTRY", "", false},
+	ContainerRegistryDelete:  {"DELETE", "CONTAINER_REGISTRY", "", false},
+	ContainerRegistryRestore: {"CREATE", "CONTAINER_REGISTRY", "", false},
+	HelmRepositoryCreate:     {"CREATE", "HELM_REPOSITORY", "", false},
+	HelmRepositoryUpdate:     {"UPDATE", "HELM_REPOSITORY", "", false},
+	HelmRepositoryDelete:     {"DELETE", "HELM_REPOSITORY", "", false},
+	HelmRepositoryRestore:    {"CREATE", "HELM_REPOSITORY", "", false},
+	GitTokenCreate:           {"CREATE", "ORGANIZATION", "GIT_TOKEN", false},
+	GitTokenUpdate:           {"UPDATE", "ORGANIZATION", "GIT_TOKEN", false},
+	GitTokenDelete:           {"DELETE", "ORGANIZATION", "GIT_TOKEN", false},
+	GitTokenRestore:          {"CREATE", "ORGANIZATION", "GIT_TOKEN", false},
+	LabelsGroupCreate:        {"CREATE", "ORGANIZATION", "LABELS_GROUP", false},
+	LabelsGroupUpdate:        {"UPDATE", "ORGANIZATION", "LABELS_GROUP", false},
+	LabelsGroupDelete:        {"DELETE", "ORGANIZATION", "LABELS_GROUP", false},
+	LabelsGroupRestore:       {"CREATE", "ORGANIZATION", "LABELS_GROUP", false},
+	AnnotationsGroupCreate:   {"CREATE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
+	AnnotationsGroupUpdate:   {"UPDATE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
+	AnnotationsGroupDelete:   {"DELETE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
+	AnnotationsGroupRestore:  {"CREATE", "ORGANIZATION", "ANNOTATIONS_GROUP", false},
 }
 
 // Kind is the kind of things that an action is about: what stands before its dot.

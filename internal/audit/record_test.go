@@ -292,7 +292,7 @@ func TestEveryChangeIsRecorded(t *testing.T) {
 func (w *world) play(t *testing.T, steps []step) (seen []audit.Action) {
 	t.Helper()
 	for _, step := range steps {
-		w.s.Clock.Advance(time.Minute)
+		w.s.Clock.Advance(30 * time.Second)
 		ready(t, w, step.action)
 		w.outside.ready(t, w, step.action)
 		before := events(t, w.s)

@@ -9,17 +9,17 @@ import (
 )
 
 // settings are the things that an organization holds beside its projects, one of each
-// kind, made, edited with another secret where it has one, and deleted.
+// kind, made, edited with another secret where it has one, deleted and restored.
 var settings = concat(
-	thing("/aws/credentials", "Cloud", map[string]any{"access_key_id": "AKIA"}, "secret_access_key", "", audit.CredentialCreate, audit.CredentialUpdate, audit.CredentialDelete),
+	thing("/aws/credentials", "Cloud", map[string]any{"access_key_id": "AKIA"}, "secret_access_key", "", audit.CredentialCreate, audit.CredentialUpdate, audit.CredentialDelete, audit.CredentialRestore),
 	thing("/containerRegistry", "Images", map[string]any{"kind": "DOCKER_HUB"}, "config.password", "username",
-		audit.ContainerRegistryCreate, audit.ContainerRegistryUpdate, audit.ContainerRegistryDelete),
+		audit.ContainerRegistryCreate, audit.ContainerRegistryUpdate, audit.ContainerRegistryDelete, audit.ContainerRegistryRestore),
 	thing("/helmRepository", "Charts", map[string]any{"kind": "HTTPS", "url": "https://charts.example.com", "skip_tls_verification": false}, "config.password", "username",
-		audit.HelmRepositoryCreate, audit.HelmRepositoryUpdate, audit.HelmRepositoryDelete),
-	thing("/gitToken", "Code", map[string]any{"type": "GITHUB"}, "token", "", audit.GitTokenCreate, audit.GitTokenUpdate, audit.GitTokenDelete),
-	thing("/labelsGroups", "Labels", map[string]any{"labels": []any{}}, "", "", audit.LabelsGroupCreate, audit.LabelsGroupUpdate, audit.LabelsGroupDelete),
+		audit.HelmRepositoryCreate, audit.HelmRepositoryUpdate, audit.HelmRepositoryDelete, audit.HelmRepositoryRestore),
+	thing("/gitToken", "Code", map[string]any{"type": "GITHUB"}, "token", "", audit.GitTokenCreate, audit.GitTokenUpdate, audit.GitTokenDelete, audit.GitTokenRestore),
+	thing("/labelsGroups", "Labels", map[string]any{"labels": []any{}}, "", "", audit.LabelsGroupCreate, audit.LabelsGroupUpdate, audit.LabelsGroupDelete, audit.LabelsGroupRestore),
 	thing("/annotationsGroups", "Annotations", map[string]any{"annotations": []any{}, "scopes": []any{}}, "", "",
-		audit.AnnotationsGroupCreate, audit.AnnotationsGroupUpdate, audit.AnnotationsGroupDelete),
+		audit.AnnotationsGroupCreate, audit.AnnotationsGroupUpdate, audit.AnnotationsGroupDelete, audit.AnnotationsGroupRestore),
 )
 
 func concat(lists ...[]step) (all []step) {
@@ -31,7 +31,7 @@ func concat(lists ...[]step) (all []step) {
 
 // thing is the life of one: secret names its secret, which lies in config where there
 // is a user beside it.
-func thing(path, name string, body map[string]any, secret, user string, create, update, remove audit.Action) []step {
+func thing(path, name string, body map[string]any, secret, user string, create, update, remove, restore audit.Action) []step {
 	send := func(w *world, name, value string) map[string]any {
 		b := maps.Clone(body)
 		b["name"] = name
@@ -95,6 +95,12 @@ func thing(path, name string, body map[string]any, secret, user string, create, 
 			with(w.jane, terraform).Delete(t, at).Must(t, 204)
 			c := recorded(w, id(at), name+" two")
 			c.before = masked(t, last, "***")
+			return c
+		}},
+		{restore, func(t *testing.T, w *world) change {
+			with(w.jane, terraform).Post(t, w.path("/deleted/"+id(at)+"/restore"), map[string]any{}).Must(t, 200)
+			c := recorded(w, id(at), name+" two")
+			c.after = masked(t, last, "***")
 			return c
 		}},
 	}

@@ -51,7 +51,7 @@ type cloud[B, Q any] = kind.Kind[B, Q, clusterCredentials]
 func described[B any](name authz.Kind) object.Kind[B] {
 	return object.Kind[B]{
 		Name: name, Label: "Credentials", Guarded: true,
-		Create: audit.CredentialCreate, Update: audit.CredentialUpdate, Delete: audit.CredentialDelete,
+		Create: audit.CredentialCreate, Update: audit.CredentialUpdate, Delete: audit.CredentialDelete, Restored: audit.CredentialRestore,
 	}
 }
 

@@ -37,6 +37,12 @@ var gcp = cloud[gcpBody, gcpRequest]{
 		}
 		return []object.Secret{{Field: "gcp_credentials", Needed: true}}
 	}, nil),
+	Again: func(was clusterCredentials, q *gcpRequest) {
+		q.Type = "SERVICE_ACCOUNT_KEY"
+		if was.ServiceAccountEmail != nil {
+			q.Type = "WORKLOAD_IDENTITY_FEDERATION"
+		}
+	},
 	Fill: fillGCP, Show: showGCP, Read: authz.CredentialRead, Edit: authz.CredentialEdit,
 }
 

@@ -59,11 +59,12 @@ func NewService(db *store.DB, keeper *seal.Keeper) *Service {
 	return kind.New(db, keeper, kind.Kind[tokenBody, tokenRequest, gitToken]{
 		Kind: object.Kind[tokenBody]{
 			Name: authz.KindGitToken, Label: "Git token",
-			Create: audit.GitTokenCreate, Update: audit.GitTokenUpdate, Delete: audit.GitTokenDelete,
+			Create: audit.GitTokenCreate, Update: audit.GitTokenUpdate, Delete: audit.GitTokenDelete, Restored: audit.GitTokenRestore,
 			Secret: func(object.Object[tokenBody]) []object.Secret { return []object.Secret{{Field: "token", Needed: true}} },
 			Bound:  func(o object.Object[tokenBody]) string { return o.Body.Type + "\n" + o.Body.APIURL },
 		},
-		Fill: fill, Show: show, Read: authz.SetupManage, Edit: authz.SetupManage,
+		Again: func(was gitToken, q *tokenRequest) { q.ExpiredAt.Sent = true }, // nil where it had none
+		Fill:  fill, Show: show, Read: authz.SetupManage, Edit: authz.SetupManage,
 	})
 }
 

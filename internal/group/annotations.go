@@ -50,7 +50,7 @@ func newAnnotations(db *store.DB) *annotationsService {
 	return kind.New(db, nil, kind.Kind[annotationsBody, annotationsRequest, annotationsGroup]{
 		Kind: object.Kind[annotationsBody]{
 			Name: authz.KindAnnotationsGroup, Label: "Annotations group",
-			Create: audit.AnnotationsGroupCreate, Update: audit.AnnotationsGroupUpdate, Delete: audit.AnnotationsGroupDelete,
+			Create: audit.AnnotationsGroupCreate, Update: audit.AnnotationsGroupUpdate, Delete: audit.AnnotationsGroupDelete, Restored: audit.AnnotationsGroupRestore,
 		},
 		Fill: fillAnnotations,
 		Show: func(o object.Object[annotationsBody], users int64) annotationsGroup {

@@ -13,8 +13,8 @@ import (
 
 // Service changes both kinds of groups.
 type Service struct {
-	labels      *labelsService
-	annotations *annotationsService
+	Labels      *labelsService
+	Annotations *annotationsService
 }
 
 // NewService makes the service.
@@ -22,8 +22,8 @@ func NewService(db *store.DB) *Service { return &Service{newLabels(db), newAnnot
 
 // Register adds the operations of groups.
 func Register(r *route.Router, s *Service) {
-	registerLabels(r, s.labels)
-	registerAnnotations(r, s.annotations)
+	registerLabels(r, s.Labels)
+	registerAnnotations(r, s.Annotations)
 }
 
 // maxEntries bounds the entries of one group.

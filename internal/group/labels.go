@@ -46,7 +46,7 @@ func newLabels(db *store.DB) *labelsService {
 	return kind.New(db, nil, kind.Kind[labelsBody, labelsRequest, labelsGroup]{
 		Kind: object.Kind[labelsBody]{
 			Name: authz.KindLabelsGroup, Label: "Labels group",
-			Create: audit.LabelsGroupCreate, Update: audit.LabelsGroupUpdate, Delete: audit.LabelsGroupDelete,
+			Create: audit.LabelsGroupCreate, Update: audit.LabelsGroupUpdate, Delete: audit.LabelsGroupDelete, Restored: audit.LabelsGroupRestore,
 		},
 		Fill: fillLabels,
 		Show: func(o object.Object[labelsBody], users int64) labelsGroup {

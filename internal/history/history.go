@@ -39,8 +39,11 @@ type Kind struct {
 	Restorer     Restorer
 	// Fixed says, where there is no Reverter, why: such things do not change.
 	Fixed string
-	// InProject is set for the objects that rights are asked about one by one.
-	InProject bool
+	// Object is set for objects: they are found by their id, and rights are asked about
+	// each of them.
+	Object bool
+	// Objects are the kinds of objects that such things are, where those have other names.
+	Objects []authz.Kind
 	// Derived are fields of its documents that belong to other things, or to the moment.
 	Derived []string
 }
@@ -66,13 +69,18 @@ type Service struct {
 	db    *store.DB
 	near  Neighbours
 	kinds map[string]Kind
+	// objects leads from kinds of objects to the kinds that have another name.
+	objects map[string]string
 }
 
 // NewService makes the service, which knows the kinds.
 func NewService(db *store.DB, near Neighbours, kinds ...Kind) *Service {
-	s := &Service{db, near, map[string]Kind{}}
+	s := &Service{db, near, map[string]Kind{}, map[string]string{}}
 	for _, k := range kinds {
 		s.kinds[k.Name] = k
+		for _, o := range k.Objects {
+			s.objects[string(o)] = k.Name
+		}
 	}
 	return s
 }
@@ -216,7 +224,7 @@ func (s *Service) Revert(ctx context.Context, pass authz.Pass, target string, ve
 		return audit.Version{}, kind, err
 	}
 	scope := pass.Scope()
-	if kind.InProject {
+	if kind.Object {
 		if scope, err = s.near.Find(ctx, id.Object(target)); err != nil {
 			return audit.Version{}, kind, err
 		}
@@ -235,9 +243,17 @@ func (s *Service) Revert(ctx context.Context, pass authz.Pass, target string, ve
 	return newest[0], kind, nil
 }
 
+// named is the name of a deleted thing's kind, as its actions have it.
+func (s *Service) named(d object.Deleted) string {
+	if name, ok := s.objects[d.Kind]; ok {
+		return name
+	}
+	return d.Kind
+}
+
 // deleting gives the pass of somebody who could delete a thing; false where they may not.
 func (s *Service) deleting(ctx context.Context, pass authz.Pass, d object.Deleted) (authz.Pass, Kind, bool, error) {
-	kind, ok := s.kinds[d.Kind]
+	kind, ok := s.kinds[s.named(d)]
 	if !ok || kind.Restorer == nil {
 		return authz.Pass{}, kind, false, nil
 	}
@@ -274,6 +290,7 @@ func (s *Service) Deleted(ctx context.Context, pass authz.Pass, at clock.Time, t
 			if len(list) == limit {
 				return list, true, nil
 			}
+			d.Kind = s.named(d)
 			list = append(list, d)
 		}
 		if len(page) < readAtOnce {
@@ -300,5 +317,6 @@ func (s *Service) Restore(ctx context.Context, pass authz.Pass, target, name str
 	if err != nil {
 		return d, err
 	}
+	d.Kind = kind.Name
 	return d, kind.Restorer.Restore(ctx, deleting, target, name)
 }

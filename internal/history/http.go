@@ -52,14 +52,14 @@ type version struct {
 }
 
 type versionList struct {
-	Kind    string    `json:"kind" enum:"api_token,invitation,member,organization,project,role" doc:"What the thing is."`
+	Kind    string    `json:"kind" enum:"annotations_group,api_token,container_registry,credential,git_token,helm_repository,invitation,labels_group,member,organization,project,role" doc:"What the thing is."`
 	Results []version `json:"results" doc:"Its versions, newest first."`
 	Next    int64     `json:"next,omitempty" doc:"Give it as after for the next page; left out on the last one."`
 	Limited bool      `json:"organization_max_limit_reached" doc:"True where there are older versions that the plan does not show."`
 }
 
 type stateAnswer struct {
-	Kind    string    `json:"kind" enum:"api_token,invitation,member,organization,project,role" doc:"What the thing is."`
+	Kind    string    `json:"kind" enum:"annotations_group,api_token,container_registry,credential,git_token,helm_repository,invitation,labels_group,member,organization,project,role" doc:"What the thing is."`
 	At      time.Time `json:"time" doc:"The moment that was asked for."`
 	Exists  bool      `json:"exists" doc:"Whether the thing was there."`
 	State   document  `json:"state" doc:"The thing as it was, as events show it; null where it was not there."`
@@ -68,7 +68,7 @@ type stateAnswer struct {
 
 type deletedThing struct {
 	ID        string    `json:"id" format:"uuid" doc:"The thing's id, by which its history is read too. That of an invitation is not the one of its link."`
-	Kind      string    `json:"kind" enum:"api_token,invitation,member,organization,project,role" doc:"What it is."`
+	Kind      string    `json:"kind" enum:"annotations_group,api_token,container_registry,credential,git_token,helm_repository,invitation,labels_group,member,organization,project,role" doc:"What it is."`
 	Name      string    `json:"name" doc:"Its name, or the person's address."`
 	DeletedAt time.Time `json:"deleted_at" doc:"When it was deleted."`
 	Until     time.Time `json:"restorable_until" doc:"When it is removed for good."`
@@ -87,7 +87,7 @@ func Register(r *route.Router, s *Service) {
 	const tag, path, gone = "History", "/organization/{organizationId}/history/{targetId}", "/organization/{organizationId}/deleted"
 	route.Register(r, route.Operation{
 		ID: "getHistory", Method: http.MethodGet, Path: path, Tag: tag, Own: true, Summary: "List the versions of a thing",
-		Description: "Of the organization, a project, a custom role, a member (by the user's id), an API token or an invitation: who made which version, when, from where, what changed, and what the thing was from then on. Whoever sees the thing's events sees its versions, as far back as the plan shows events; deleted things have a history too.",
+		Description: "Of the organization, a project, a custom role, a member (by the user's id), an API token, an invitation, credentials, a container registry, a helm repository, a git token or a group of labels or annotations: who made which version, when, from where, what changed, and what the thing was from then on. Whoever sees the thing's events sees its versions, as far back as the plan shows events; deleted things have a history too.",
 		Permission:  authz.OrganizationView, Scope: route.InOrganization, Lists: authz.EventRead,
 	}, h.list)
 	route.Register(r, route.Operation{
@@ -96,18 +96,18 @@ func Register(r *route.Router, s *Service) {
 	}, h.at)
 	route.Register(r, route.Operation{
 		ID: "revertToVersion", Method: http.MethodPost, Path: path + "/revert", Tag: tag, Own: true, Summary: "Revert a thing to one of its versions",
-		Description: "An edit like any other: for who may make it by hand, by the same rules, and the answer is the new version. Of the organization the name and the profile go back, of a project the name and the description, of a custom role everything, of a member the role. API tokens and invitations do not change, so there is nothing to go back to.",
+		Description: "An edit like any other: for who may make it by hand, by the same rules, and the answer is the new version. Of the organization the name and the profile go back, of a project the name and the description, of a custom role everything, of a member the role, of credentials, registries, repositories, git tokens and groups everything but the secrets: those of today stay while they belong to the same, or the revert is refused. API tokens and invitations do not change, so there is nothing to go back to.",
 		Permission:  authz.OrganizationView, Scope: route.InOrganization,
 		Refusals: []fault.Code{fault.NameTaken, fault.CannotGrant, fault.LimitReached, fault.IdempotencyReused},
 	}, h.revert)
 	route.Register(r, route.Operation{
 		ID: "listDeleted", Method: http.MethodGet, Path: gone, Tag: "Deleted Things", Own: true, Summary: "List what was deleted and can be restored",
-		Description: "Projects, custom roles, API tokens, memberships and invitations that the caller could delete.",
+		Description: "Projects, custom roles, API tokens, memberships, invitations, credentials, registries, repositories, git tokens and groups that the caller could delete.",
 		Permission:  authz.OrganizationView, Scope: route.InOrganization, Lists: authz.ProjectDelete,
 	}, h.deleted)
 	route.Register(r, route.Operation{
 		ID: "restoreDeleted", Method: http.MethodPost, Path: gone + "/{deletedId}/restore", Tag: "Deleted Things", Own: true, Summary: "Restore what was deleted",
-		Description: "With the same id and all that was deleted with it: a project with what lies in it, an API token with its secret, a member with the role. For who could delete it now, and never more than the caller may give. A name that was taken meanwhile is a conflict; send another one then.",
+		Description: "With the same id and all that was deleted with it: a project with what lies in it, an API token, credentials or a registry with the secret, a member with the role. For who could delete it now, and never more than the caller may give. A name that was taken meanwhile is a conflict; send another one then.",
 		Permission:  authz.OrganizationView, Scope: route.InOrganization,
 		Refusals: []fault.Code{fault.NameTaken, fault.NotRestorable, fault.AlreadyInvited, fault.CannotGrant, fault.LimitReached, fault.IdempotencyReused},
 	}, h.restore)
@@ -279,7 +279,7 @@ func (h *handlers) deleted(ctx context.Context, pass authz.Pass, in *deletedInpu
 }
 
 type restoreRequest struct {
-	Name string `json:"name,omitempty" doc:"Another name, for a project, a custom role or an API token whose name was taken meanwhile."`
+	Name string `json:"name,omitempty" doc:"Another name, for anything but a member or an invitation whose name was taken meanwhile."`
 }
 
 type restoreInput struct {
@@ -290,7 +290,7 @@ type restoreInput struct {
 
 type restoredThing struct {
 	ID   string `json:"id" format:"uuid" doc:"The thing's id, as before."`
-	Kind string `json:"kind" enum:"api_token,invitation,member,organization,project,role" doc:"What it is."`
+	Kind string `json:"kind" enum:"annotations_group,api_token,container_registry,credential,git_token,helm_repository,invitation,labels_group,member,organization,project,role" doc:"What it is."`
 }
 
 func (h *handlers) restore(ctx context.Context, pass authz.Pass, in *restoreInput) (restoredThing, error) {

@@ -12,6 +12,9 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/route"
 )
 
+// Derived are the fields of answers that tell of other things: what refers to this one.
+var Derived = []string{"associated_items_count", "associated_services_count"}
+
 // Operations names a kind's operations as the contract does.
 type Operations struct {
 	// Path is that of the list, Parameter the name of the id in the path of one thing.
@@ -61,15 +64,16 @@ func Register[B, Q, A any](r *route.Router, s *Service[B, Q, A], o Operations) {
 	})
 	route.Register(r, route.Operation{
 		ID: o.Create, Method: http.MethodPost, Path: o.Path, Tag: o.Tag, Summary: "Create " + o.One, Description: rules,
-		Permission: s.kind.Edit, Scope: route.InOrganization, Status: http.StatusCreated,
+		Permission: s.kind.Edit, Scope: route.InOrganization, Status: http.StatusCreated, Shows: o.Get,
 		Refusals: []fault.Code{fault.NameTaken, fault.LimitReached, fault.IdempotencyReused},
 	}, func(ctx context.Context, pass authz.Pass, in *createInput[Q]) (A, error) {
 		return s.Create(ctx, pass, in.Body)
 	})
-	route.Register(r, s.Row(o, o.Get, http.MethodGet, "", "Get "+o.One),
-		func(ctx context.Context, pass authz.Pass, _ *route.OrganizationPath) (A, error) {
-			return s.Get(ctx, pass)
-		})
+	get := s.Row(o, o.Get, http.MethodGet, "", "Get "+o.One)
+	get.Fleeting = Derived
+	route.Register(r, get, func(ctx context.Context, pass authz.Pass, _ *route.OrganizationPath) (A, error) {
+		return s.Get(ctx, pass)
+	})
 	edit := s.Row(o, o.Edit, http.MethodPut, "", "Edit "+o.One)
 	edit.Description, edit.Permission, edit.Refusals = kept, s.kind.Edit, []fault.Code{fault.NameTaken}
 	route.Register(r, edit, func(ctx context.Context, pass authz.Pass, in *editInput[Q]) (A, error) {

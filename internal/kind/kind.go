@@ -26,6 +26,9 @@ type Kind[B, Q, A any] struct {
 	Fill func(checks *fault.Checks, request Q, o *object.Object[B])
 	// Show is the thing on the wire; users is how many things refer to it.
 	Show func(o object.Object[B], users int64) A
+	// Again completes the request that makes a thing what an answer shows, which holds
+	// the fields that both have; nil where that is all.
+	Again func(was A, request *Q)
 	// Read and Edit are the permissions that the operations need.
 	Read, Edit authz.Permission
 }
@@ -60,12 +63,8 @@ func (s *Service[B, Q, A]) Create(ctx context.Context, pass authz.Pass, request 
 		return none, err
 	}
 	made, err := store.Write(ctx, s.db, pass, func(tx *store.Tx) (object.Object[B], error) {
-		count, err := s.kind.Count(tx, pass.Organization())
-		if err != nil {
+		if err := s.room(tx, pass); err != nil {
 			return wanted, err
-		}
-		if count >= most {
-			return wanted, fault.New(fault.LimitReached, "%s: an organization can have at most %d.", s.kind.Label, most)
 		}
 		return s.kind.Add(tx, pass, wanted)
 	})
@@ -73,6 +72,15 @@ func (s *Service[B, Q, A]) Create(ctx context.Context, pass authz.Pass, request 
 		return none, err
 	}
 	return s.kind.Show(made, 0), nil
+}
+
+// room refuses one more than an organization can have.
+func (s *Service[B, Q, A]) room(tx *store.Tx, pass authz.Pass) error {
+	count, err := s.kind.Count(tx, pass.Organization())
+	if err == nil && count >= most {
+		err = fault.New(fault.LimitReached, "%s: an organization can have at most %d.", s.kind.Label, most)
+	}
+	return err
 }
 
 // used is a thing and how many things refer to it.

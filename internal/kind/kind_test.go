@@ -95,6 +95,7 @@ func TestLife(t *testing.T) {
 				path := l.live(t, s, jane, acme)
 				strangers(t, l, path, eve, acme, elsewhere)
 				l.refusals(t, path, members)
+				l.undo(t, s, jane, acme, path)
 				jane.ask(t, "DELETE", path, nil).Must(t, 204)
 				jane.ask(t, "GET", path, nil).Refused(t, 404, "not_found")
 				jane.ask(t, "DELETE", path, nil).Refused(t, 404, "not_found")

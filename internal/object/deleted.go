@@ -143,5 +143,29 @@ func (k Kind[B]) Restore(tx *store.Tx, pass authz.Pass, object id.Object, name s
 	if err != nil {
 		return o, err
 	}
-	return o, k.record(tx, pass, k.Restored, o, nil, k.Shown(o))
+	if err := k.whole(tx, o); err != nil {
+		return o, err
+	}
+	after, err := k.masked(o, nil)
+	if err != nil {
+		return o, err
+	}
+	return o, k.record(tx, pass, k.Restored, o, nil, after)
+}
+
+// whole refuses to bring a thing back while something that it refers to is gone.
+func (k Kind[B]) whole(tx *store.Tx, o Object[B]) error {
+	if k.Refers == nil {
+		return nil
+	}
+	for _, r := range k.Refers(o) {
+		n, err := store.Value[int64](tx, `SELECT COUNT(*) FROM object WHERE organization_id = $1 AND id = $2 AND kind = $3 AND deleted_at = 0`, o.Organization, r.To, r.Kind)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fault.New(fault.NotRestorable, "%s %q refers by %s to something that was deleted; restore that first.", k.Label, o.Name, r.Field)
+		}
+	}
+	return nil
 }

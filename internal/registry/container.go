@@ -64,7 +64,7 @@ func newContainer(db *store.DB, keeper *seal.Keeper) *containerService {
 	return kind.New(db, keeper, kind.Kind[containerBody, containerRequest, containerRegistry]{
 		Kind: object.Kind[containerBody]{
 			Name: authz.KindContainerRegistry, Label: "Container registry",
-			Create: audit.ContainerRegistryCreate, Update: audit.ContainerRegistryUpdate, Delete: audit.ContainerRegistryDelete,
+			Create: audit.ContainerRegistryCreate, Update: audit.ContainerRegistryUpdate, Delete: audit.ContainerRegistryDelete, Restored: audit.ContainerRegistryRestore,
 			Secret: func(o object.Object[containerBody]) []object.Secret {
 				return containerPlaces[o.Body.Kind].access.secrets(o.Body.Config)
 			},

@@ -64,7 +64,7 @@ func newHelm(db *store.DB, keeper *seal.Keeper) *helmService {
 	return kind.New(db, keeper, kind.Kind[helmBody, helmRequest, helmRepository]{
 		Kind: object.Kind[helmBody]{
 			Name: authz.KindHelmRepository, Label: "Helm repository",
-			Create: audit.HelmRepositoryCreate, Update: audit.HelmRepositoryUpdate, Delete: audit.HelmRepositoryDelete,
+			Create: audit.HelmRepositoryCreate, Update: audit.HelmRepositoryUpdate, Delete: audit.HelmRepositoryDelete, Restored: audit.HelmRepositoryRestore,
 			Secret: func(o object.Object[helmBody]) []object.Secret {
 				return helmPlaces[o.Body.Kind].access.secrets(o.Body.Config)
 			},

@@ -15,8 +15,8 @@ import (
 
 // Service changes container registries and helm repositories.
 type Service struct {
-	containers *containerService
-	helm       *helmService
+	Containers *containerService
+	Helm       *helmService
 }
 
 // NewService makes the service.
@@ -26,8 +26,8 @@ func NewService(db *store.DB, keeper *seal.Keeper) *Service {
 
 // Register adds the operations of registries and repositories.
 func Register(r *route.Router, s *Service) {
-	registerContainer(r, s.containers)
-	registerHelm(r, s.helm)
+	registerContainer(r, s.Containers)
+	registerHelm(r, s.Helm)
 }
 
 // available is a kind of registry or repository that can be added.
