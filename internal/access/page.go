@@ -153,7 +153,11 @@ func (h *pages) why(r *console.Request, page whoPage, permission authz.Permissio
 	case !errors.Is(err, store.ErrNone):
 		return Answer{}, err
 	}
-	return h.service.Explain(r.Context(), r.Pass, permission, who, page.Thing, mode)
+	pass, err := r.Require(authz.OrganizationView)
+	if err != nil {
+		return Answer{}, err
+	}
+	return h.service.Explain(r.Context(), pass, permission, who, page.Thing, mode)
 }
 
 // choices fills the pickers, and the words of what is chosen.
