@@ -219,7 +219,7 @@ func shownRow(r *console.Request, e audit.Event) eventRow {
 }
 
 // clients are the clients as people call them.
-var clients = map[string]string{"API": "API", "CLI": "CLI", "CONSOLE": "Console", "TERRAFORM_PROVIDER": "Terraform", "GIT": "Git"}
+var clients = map[string]string{"API": "API", "CLI": "CLI", "CONSOLE": "Console", "TERRAFORM_PROVIDER": "Terraform", "GIT": "Git", "QOVERY_INTERNAL": "Guildhall"}
 
 func actor(e audit.Event) string {
 	if e.Actor.Name == "" {
