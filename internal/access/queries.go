@@ -121,3 +121,12 @@ func findSubject(q store.Querier, organization id.Organization, who string, now 
 	}
 	return x, err
 }
+
+// findNamed finds a member by the address, or a token in force by its name.
+func findNamed(q store.Querier, organization id.Organization, key string, now clock.Time) (Subject, error) {
+	x, err := store.One(q, members+` AND a.email_key = $2`, scanMember, organization, key)
+	if errors.Is(err, store.ErrNone) {
+		x, err = store.One(q, tokens+` AND t.name_key = $3`, scanToken(organization), organization, now, key)
+	}
+	return x, err
+}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -124,6 +125,17 @@ func (r *Request) Download(name, mediaType string, content []byte) {
 	header.Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	header.Set("Cache-Control", "no-store")
 	_, _ = r.w.Write(content) // the browser has gone when this fails
+}
+
+// Stream answers with what is written piece by piece, such as a long file.
+func (r *Request) Stream(s route.Stream) error { return s.Answer(r.Context(), r.w, r.Method) }
+
+// Anew asks again whether the person may still have the page, for an answer that goes
+// on for long, and gives the pass for how it is now.
+func (r *Request) Anew(ctx context.Context) (authz.Pass, error) {
+	again := *r
+	again.Request = r.WithContext(ctx)
+	return again.admit(r.row.Permission, r.row.Scope)
 }
 
 // Redirect sends the browser on, with a GET.

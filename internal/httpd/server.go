@@ -115,6 +115,8 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	project.Pages(pages, s.Projects)
 	member.Pages(pages, s.Members, besideMembers(s, publicURL))
 	apitoken.Pages(pages, s.Tokens)
+	activity.Pages(pages, s.DB, s.Retention, s.Heads, server.streams)
+	access.Pages(pages, s.Access)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)

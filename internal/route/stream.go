@@ -93,30 +93,37 @@ func RegisterStream[I any](r *Router, op Operation, types map[string]*huma.Schem
 
 func (r *Router) pour(hc huma.Context, s Stream) {
 	req, w := humago.Unwrap(hc)
+	if err := s.Answer(hc.Context(), w, req.Method); err != nil {
+		r.refuse(hc, err)
+	}
+}
+
+// Answer writes the stream. An error is one from before the first piece, to be answered
+// like any other refusal.
+func (s Stream) Answer(ctx context.Context, w http.ResponseWriter, method string) error {
 	for name, value := range s.Headers {
 		w.Header().Set(name, value)
 	}
 	w.Header().Set("Content-Type", s.ContentType)
 	f := &Flow{w: w, to: http.NewResponseController(w)}
 	_ = f.to.SetReadDeadline(time.Time{}) // else the connection counts as lost when the time for a body is over
-	ctx, cancel := context.WithCancel(Lasting(hc.Context()))
+	ctx, cancel := context.WithCancel(Lasting(ctx))
 	defer cancel()
-	if req.Method == http.MethodHead { // who asks for the head alone waits for nothing
+	if method == http.MethodHead { // who asks for the head alone waits for nothing
 		f.begun = true
 		w.WriteHeader(http.StatusOK)
 		cancel()
 		_ = s.Write(ctx, f)
-		return
+		return nil
 	}
 	err := s.Write(ctx, f)
-	switch {
-	case err == nil:
-	case !f.begun:
+	if err != nil && f.begun {
+		panic(http.ErrAbortHandler)
+	}
+	if err != nil {
 		for name := range s.Headers {
 			w.Header().Del(name)
 		}
-		r.refuse(hc, err)
-	default:
-		panic(http.ErrAbortHandler)
 	}
+	return err
 }

@@ -40,7 +40,7 @@ func scenes(t *testing.T, s *apptest.Server, owner *apptest.Caller) []scene {
 	theirs := other.Organization(t, "Globex")
 	other.Post(t, "/organization/"+string(theirs)+"/inviteMember", map[string]any{"email": owner.Email}).Must(t, 201)
 	return []scene{
-		{"some", map[string]string{"organizationId": string(acme), "projectId": shop.Text("id")}},
+		{"some", map[string]string{"organizationId": string(acme), "projectId": shop.Text("id"), "sequence": "2"}},
 		{"none", map[string]string{"organizationId": string(bare)}},
 		{"many", map[string]string{"organizationId": string(vast), "projectId": string(first)}},
 	}
