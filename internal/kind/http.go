@@ -64,7 +64,7 @@ func Register[B, Q, A any](r *route.Router, s *Service[B, Q, A], o Operations) {
 	})
 	route.Register(r, route.Operation{
 		ID: o.Create, Method: http.MethodPost, Path: o.Path, Tag: o.Tag, Summary: "Create " + o.One, Description: rules,
-		Permission: s.kind.Edit, Scope: route.InOrganization, Status: http.StatusCreated, Shows: o.Get,
+		Permission: s.kind.Edit, Scope: route.InOrganization, Status: http.StatusCreated, Shows: o.Get, Fleeting: Derived,
 		Refusals: []fault.Code{fault.NameTaken, fault.LimitReached, fault.IdempotencyReused},
 	}, func(ctx context.Context, pass authz.Pass, in *createInput[Q]) (A, error) {
 		return s.Create(ctx, pass, in.Body)
@@ -75,7 +75,7 @@ func Register[B, Q, A any](r *route.Router, s *Service[B, Q, A], o Operations) {
 		return s.Get(ctx, pass)
 	})
 	edit := s.Row(o, o.Edit, http.MethodPut, "", "Edit "+o.One)
-	edit.Description, edit.Permission, edit.Refusals = kept, s.kind.Edit, []fault.Code{fault.NameTaken}
+	edit.Description, edit.Permission, edit.Refusals, edit.Fleeting = kept, s.kind.Edit, []fault.Code{fault.NameTaken}, Derived
 	route.Register(r, edit, func(ctx context.Context, pass authz.Pass, in *editInput[Q]) (A, error) {
 		return s.Change(ctx, pass, in.Body)
 	})
