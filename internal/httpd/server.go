@@ -115,6 +115,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	project.Pages(pages, s.Projects)
 	member.Pages(pages, s.Members, besideMembers(s, publicURL))
 	apitoken.Pages(pages, s.Tokens)
+	role.Pages(pages, s.Roles, server.router.Foresee)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)
