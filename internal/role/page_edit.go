@@ -46,6 +46,7 @@ type clusterRow struct {
 // levels is a cell that is chosen in.
 type levels struct {
 	Name, Label string
+	Mode        string
 	Production  bool
 	Options     []console.Option
 	Value       string
@@ -85,12 +86,12 @@ func (h *pages) grid(r *console.Request, role Role, t Targets) (editPage, error)
 			if level == authz.ProjectAdmin {
 				level = authz.Manager
 			}
-			line.Cells = append(line.Cells, levels{levelField + string(p.ID) + "." + string(mode), p.Name + " in " + strings.ToLower(string(mode)), mode == authz.Production, projectLevels, string(level)})
+			line.Cells = append(line.Cells, levels{levelField + string(p.ID) + "." + string(mode), p.Name + " in " + strings.ToLower(string(mode)), strings.ToLower(string(mode)), mode == authz.Production, projectLevels, string(level)})
 		}
 		page.Projects = append(page.Projects, line)
 	}
 	for _, c := range t.Clusters[:min(len(t.Clusters), perPage)] {
-		page.Clusters = append(page.Clusters, clusterRow{c, levels{clusterField + string(c.ID), c.Name, false, clusterLevels, string(role.Grants.OnCluster(c.ID))}})
+		page.Clusters = append(page.Clusters, clusterRow{c, levels{clusterField + string(c.ID), c.Name, "", false, clusterLevels, string(role.Grants.OnCluster(c.ID))}})
 	}
 	page.Form = console.Form{
 		Action: here(r), Button: "Save the role", Cancel: r.At(settings), Fields: nameFields(role.Name, role.Description),
