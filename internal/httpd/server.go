@@ -117,6 +117,7 @@ func New(s Services, d route.Deps, log *slog.Logger, publicURL string, edge Edge
 	apitoken.Pages(pages, s.Tokens)
 	activity.Pages(pages, s.DB, s.Retention, s.Heads, server.streams)
 	access.Pages(pages, s.Access)
+	role.Pages(pages, s.Roles, server.router.Foresee)
 	m := newMetrics()
 	m.registry.MustRegister(s.Collectors...)
 	mux.HandleFunc("GET /healthz", server.healthz)

@@ -48,6 +48,7 @@ func Pages(p *console.Pages, s *Service, projects Projects) {
 		console.Row{Pattern: "POST " + newPath, Permission: authz.OrganizationCreate, Handler: h.create},
 		console.Row{Pattern: "GET " + newPath + "/name", Permission: authz.OrganizationCreate, Handler: h.name},
 		console.Row{Pattern: "GET " + listPath + "/{organizationId}", Permission: authz.OrganizationView, Scope: route.InOrganization, Handler: h.overview},
+		console.Row{Pattern: "GET " + listPath + "/{organizationId}/start", Permission: authz.OrganizationView, Scope: route.InOrganization, Handler: h.start},
 	)
 	p.Add(h.settings()...)
 }
@@ -162,7 +163,11 @@ func (h *pages) create(r *console.Request) error {
 		}
 		return h.showNew(r, fault.From(err).Status(), form)
 	}
-	return r.Done(console.At(o.ID), console.Toast{Words: o.Name + " is yours. Its record begins with this."})
+	to, err := h.landing(r, o)
+	if err != nil {
+		return err
+	}
+	return r.Done(to, console.Toast{Words: o.Name + " is yours. Its record begins with this."})
 }
 
 func given(text string) *string {

@@ -39,10 +39,27 @@ func TestFirstPages(t *testing.T) {
 		if page.Value("name") != "TAKEN" || page.Value("description") != "Sells things" || page.Value("plan") != "TEAM_2025" {
 			t.Errorf("what was typed is lost: %s", page.Source)
 		}
-		page = page.Send(t, newPath, map[string]string{"name": "Acme"}).Must(t, 200, "Sells things", "jane@example.com created the organization Acme", "of 10 in the plan")
+		page = page.Send(t, newPath, map[string]string{"name": "Acme"}).
+			Must(t, 200, "jane@example.com created the organization Acme", "export QOVERY_API_URL=", "export TEST_QOVERY_HOST=", "$API_TOKEN")
 		if !strings.Contains(page.Source, "Acme is yours") || strings.Contains(b.Open(t, page.Path).Source, "Acme is yours") {
 			t.Error("the toast does not come once")
 		}
+		start, acme := page.Path, strings.TrimSuffix(page.Path, "/start")
+		for words, to := range map[string]string{"Make a project": "/projects/new", "Invite people": "/settings/members/invite", "Make a token": "/settings/api-tokens/new"} {
+			if page.Link(words) != acme+to {
+				t.Errorf("%s leads to %q", words, page.Link(words))
+			}
+			b.Open(t, acme+to).Must(t, 200)
+		}
+		if start == acme {
+			t.Errorf("the first organization leads to %s", page.Path)
+		}
+		stranger := enter(t, s, joe)
+		stranger.Open(t, start).Must(t, 404)
+		if second := stranger.Open(t, newPath).Send(t, newPath, map[string]string{"name": "Second"}); strings.HasSuffix(second.Path, "/start") {
+			t.Errorf("a second organization leads to %s", second.Path)
+		}
+		page = b.Open(t, page.Link("Go to the overview")).Must(t, 200, "Sells things", "jane@example.com created the organization Acme", "of 10 in the plan")
 		if page.DocumentTitle() != "Overview · Acme · Guildhall" {
 			t.Errorf("the title is %q", page.DocumentTitle())
 		}

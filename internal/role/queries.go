@@ -128,3 +128,28 @@ func removeAll(tx *store.Tx, organization id.Organization) error {
 	_, err := tx.Exec(`DELETE FROM role WHERE organization_id = $1`, organization)
 	return err
 }
+
+// held counts who has a role.
+type held struct{ Members, Invitations, Tokens int64 }
+
+func (h held) all() int64 { return h.Members + h.Invitations + h.Tokens }
+
+// counts reads how many have each role of an organization.
+func counts(q store.Querier, organization id.Organization) (map[authz.RoleName]held, error) {
+	found := map[authz.RoleName]held{}
+	err := store.Each(q, `SELECT role, 0, COUNT(*) FROM member WHERE organization_id = $1 GROUP BY role
+		UNION ALL SELECT role, 1, COUNT(*) FROM invitation WHERE organization_id = $1 GROUP BY role
+		UNION ALL SELECT role, 2, COUNT(*) FROM api_token WHERE organization_id = $1 GROUP BY role`,
+		func(s store.Scan) error {
+			var ref authz.RoleName
+			var kind, n int64
+			if err := s(&ref, &kind, &n); err != nil {
+				return err
+			}
+			h := found[ref]
+			*[]*int64{&h.Members, &h.Invitations, &h.Tokens}[kind] = n
+			found[ref] = h
+			return nil
+		}, organization)
+	return found, err
+}

@@ -58,6 +58,81 @@ document.addEventListener("toggle", (event) => {
   if (event.target.matches?.("details.switcher[open]")) event.target.querySelector("input:not([hidden])")?.focus();
 }, true);
 
+// The palette finds by name what the page links to: sections, organizations, what is offered. The sections of the
+// other rail are read from the page that the wheel, or the way back, leads to.
+const words = (element) => (element.querySelector(".who")?.firstChild ?? element).textContent.trim().replace(/\s+/g, " ");
+const found = (within, kind, selector) => all(selector, within).map((link) => ({ kind, link, words: words(link), href: link.getAttribute("href") }));
+async function elsewhere() {
+  const other = document.querySelector(".rail .last a, .rail .entries > a");
+  if (!other) return [];
+  const answer = await fetch(other.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!answer?.ok) return [];
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return found(page, "Page", ".rail .entries ul:not(.last) a");
+}
+function palette() {
+  if (document.querySelector("dialog[open]")) return;
+  const from = document.activeElement;
+  const dialog = document.createElement("dialog");
+  dialog.className = "palette";
+  dialog.setAttribute("aria-label", "Go to");
+  dialog.innerHTML = `<input type="text" role="combobox" aria-label="Go to" aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list" autocomplete="off" spellcheck="false" placeholder="A page, an organization, an action">
+    <ul role="listbox" id="palette-list" aria-label="What there is"></ul><p class="quiet" role="status"></p>`;
+  const [input, list, none] = dialog.children;
+  let entries = [...found(document, "Action", ".head .actions a, main .empty > a.button"), ...found(document, "Page", ".rail .entries a"),
+    ...found(document, "Organization", "#places a"), ...found(document, "Account", ".rail > details:last-of-type .items a")];
+  let shown = [], at = 0;
+  const mark = (to) => {
+    at = (to + shown.length) % (shown.length || 1);
+    all("li", list).forEach((item, i) => { item.setAttribute("aria-selected", i === at); if (i === at) item.scrollIntoView({ block: "nearest" }); });
+    if (shown.length) input.setAttribute("aria-activedescendant", "palette-" + at); else input.removeAttribute("aria-activedescendant");
+  };
+  const narrow = () => {
+    const typed = input.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+    shown = entries.filter((e) => typed.every((word) => (e.words + " " + e.kind).toLocaleLowerCase().includes(word))).slice(0, 50);
+    list.replaceChildren(...shown.map((e, i) => {
+      const item = document.createElement("li"), name = document.createElement("span"), kind = document.createElement("small");
+      item.id = "palette-" + i;
+      item.setAttribute("role", "option");
+      name.textContent = e.words;
+      kind.textContent = e.kind;
+      item.append(name, kind);
+      item.addEventListener("click", () => go(e));
+      return item;
+    }));
+    list.hidden = shown.length === 0;
+    none.textContent = shown.length ? "" : "Nothing has this in its name.";
+    mark(0);
+  };
+  const go = (e) => {
+    dialog.close();
+    if (e.link.isConnected) e.link.click(); else location.assign(e.href);
+  };
+  input.addEventListener("input", narrow);
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown") mark(at + 1);
+    else if (event.key === "ArrowUp") mark(at - 1);
+    else if (event.key === "Enter" && shown[at]) go(shown[at]);
+    else return;
+    event.preventDefault();
+  });
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("close", () => { dialog.remove(); from?.focus(); });
+  document.body.append(dialog);
+  narrow();
+  dialog.showModal();
+  elsewhere().then((more) => {
+    entries = entries.concat(more.filter((e) => !entries.some((known) => known.href === e.href)));
+    if (at === 0) narrow();
+  });
+}
+on("click", "[data-palette]", palette);
+document.addEventListener("keydown", (event) => {
+  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || !document.querySelector("[data-palette]")) return;
+  event.preventDefault();
+  palette();
+});
+
 // Copy buttons say that they did.
 on("click", ".copy", async (button) => {
   const from = button.dataset.copy ?? button.parentElement.querySelector("pre").textContent;

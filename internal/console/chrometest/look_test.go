@@ -34,15 +34,19 @@ func scenes(t *testing.T, s *apptest.Server, owner *apptest.Caller) []scene {
 	s.Member(t, acme, "viewer@example.com", authz.Viewer)
 	owner.Token(t, acme, "ci", authz.Admin)
 	owner.Post(t, "/organization/"+string(acme)+"/inviteMember", map[string]any{"email": "guest@example.com"})
+	role := func(organization id.Organization, name string) string {
+		return owner.Post(t, "/organization/"+string(organization)+"/customRole", map[string]any{"name": name, "description": "Who tests, and shows it."}).Must(t, 201).Text("id")
+	}
+	testers, many := role(acme, "Testers"), role(vast, long)
 	first := owner.Project(t, vast, "the first")
 	fill(t, s, vast, authz.KindProject, 1000)
 	other := s.Person(t, "other@example.com")
 	theirs := other.Organization(t, "Globex")
 	other.Post(t, "/organization/"+string(theirs)+"/inviteMember", map[string]any{"email": owner.Email}).Must(t, 201)
 	return []scene{
-		{"some", map[string]string{"organizationId": string(acme), "projectId": shop.Text("id"), "sequence": "2"}},
+		{"some", map[string]string{"organizationId": string(acme), "projectId": shop.Text("id"), "customRoleId": testers, "sequence": "2"}},
 		{"none", map[string]string{"organizationId": string(bare)}},
-		{"many", map[string]string{"organizationId": string(vast), "projectId": string(first)}},
+		{"many", map[string]string{"organizationId": string(vast), "projectId": string(first), "customRoleId": many}},
 	}
 }
 

@@ -45,6 +45,21 @@ func TestScript(t *testing.T) {
 	b.Do(t, chromedp.KeyEvent(kb.Escape))
 	is("Escape", `!document.querySelector("td.more details").open && document.activeElement.tagName === "SUMMARY"`)
 
+	// The palette: Ctrl-K, a few letters, Enter, and the other rail's pages are in it too.
+	b.Do(t, chromedp.KeyEvent("k", chromedp.KeyModifiers(2)), chromedp.WaitVisible("dialog.palette input"))
+	is("the palette", `document.activeElement.getAttribute("role") === "combobox" && document.querySelector("#palette-list li[aria-selected=true]").id === document.activeElement.getAttribute("aria-activedescendant")`)
+	for _, v := range chrometest.NewChecker(t).Check(t, b) {
+		t.Errorf("the palette: %s: %s\n%s", v.Rule, v.Help, strings.Join(v.Where, "\n"))
+	}
+	b.Draw(t, "palette")
+	b.Do(t, chromedp.KeyEvent("nothing"))
+	is("nothing found", `document.querySelector(".palette p").textContent !== "" && document.querySelector("#palette-list").hidden`)
+	b.Do(t, chromedp.KeyEvent(kb.Escape))
+	b.Do(t, chromedp.WaitNotPresent("dialog"))
+	b.Do(t, chromedp.KeyEvent("k", chromedp.KeyModifiers(2)), chromedp.WaitVisible("dialog.palette input"), chromedp.KeyEvent("rol"), chromedp.WaitVisible("#palette-list li"))
+	b.Follow(t, chromedp.KeyEvent(kb.Enter))
+	is("the roles", `document.querySelector("h1").textContent === "Roles"`)
+
 	// The name of an organization is checked while it is typed.
 	b.Open(t, "/console/organizations/new")
 	b.Do(t, chromedp.SendKeys("#name", "ACME"), chromedp.WaitVisible("#name-check.bad"))
