@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -19,6 +20,9 @@ import (
 	"github.com/guildhall-dev/guildhall/internal/fault"
 	"github.com/guildhall-dev/guildhall/internal/route"
 )
+
+// pageSize is that of a page for which no limit is asked.
+const pageSize = 20
 
 type fieldChange struct {
 	Field  string `json:"field" doc:"The field's name."`
@@ -95,8 +99,8 @@ func Register(r *route.Router, s *Service) {
 		Description: "At a moment that the plan shows.", Permission: authz.OrganizationView, Scope: route.InOrganization, Lists: authz.EventRead,
 	}, h.at)
 	route.Register(r, route.Operation{
-		ID: "revertToVersion", Method: http.MethodPost, Path: path + "/revert", Tag: tag, Own: true, Summary: "Revert a thing to one of its versions",
-		Description: "An edit like any other: for who may make it by hand, by the same rules, and the answer is the new version. Of the organization the name and the profile go back, of a project the name and the description, of a custom role everything, of a member the role, of credentials, registries, repositories, git tokens and groups everything but the secrets: those of today stay while they belong to the same, or the revert is refused. API tokens and invitations do not change, so there is nothing to go back to.",
+		ID: "revertToVersion", Matches: "getHistory", Method: http.MethodPost, Path: path + "/revert", Tag: tag, Own: true, Summary: "Revert a thing to one of its versions",
+		Description: "An edit like any other: for who may make it by hand, by the same rules, and the answer is the new version; that of a dry run is the version of now, beside the changes that would be made. Of the organization the name and the profile go back, of a project the name and the description, of a custom role everything, of a member the role, of credentials, registries, repositories, git tokens and groups everything but the secrets: those of today stay while they belong to the same, or the revert is refused. API tokens and invitations do not change, so there is nothing to go back to.",
 		Permission:  authz.OrganizationView, Scope: route.InOrganization,
 		Refusals: []fault.Code{fault.NameTaken, fault.CannotGrant, fault.LimitReached, fault.IdempotencyReused},
 	}, h.revert)
@@ -106,7 +110,7 @@ func Register(r *route.Router, s *Service) {
 		Permission:  authz.OrganizationView, Scope: route.InOrganization, Lists: authz.ProjectDelete,
 	}, h.deleted)
 	route.Register(r, route.Operation{
-		ID: "restoreDeleted", Method: http.MethodPost, Path: gone + "/{deletedId}/restore", Tag: "Deleted Things", Own: true, Summary: "Restore what was deleted",
+		ID: "restoreDeleted", Matches: "listDeleted", Method: http.MethodPost, Path: gone + "/{deletedId}/restore", Tag: "Deleted Things", Own: true, Summary: "Restore what was deleted",
 		Description: "With the same id and all that was deleted with it: a project with what lies in it, an API token, credentials or a registry with the secret, a member with the role. For who could delete it now, and never more than the caller may give. A name that was taken meanwhile is a conflict; send another one then.",
 		Permission:  authz.OrganizationView, Scope: route.InOrganization,
 		Refusals: []fault.Code{fault.NameTaken, fault.NotRestorable, fault.AlreadyInvited, fault.CannotGrant, fault.LimitReached, fault.IdempotencyReused},
@@ -174,7 +178,7 @@ func (h *handlers) list(ctx context.Context, pass authz.Pass, in *listInput) (ve
 	if in.After > 0 {
 		below = in.After
 	}
-	story, err := h.service.List(ctx, pass, target, below, in.Limit)
+	story, err := h.service.List(ctx, pass, target, below, cmp.Or(in.Limit, pageSize))
 	if err != nil {
 		return answer, err
 	}
@@ -267,7 +271,7 @@ func (h *handlers) deleted(ctx context.Context, pass authz.Pass, in *deletedInpu
 	if err != nil {
 		return answer, err
 	}
-	list, more, err := h.service.Deleted(ctx, pass, at, thing, in.Limit)
+	list, more, err := h.service.Deleted(ctx, pass, at, thing, cmp.Or(in.Limit, pageSize))
 	for _, d := range list {
 		answer.Results = append(answer.Results, deletedThing{d.ID, d.Kind, d.Name, d.At.Std(), d.At.Add(h.service.near.Grace).Std()})
 	}

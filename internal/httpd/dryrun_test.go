@@ -137,6 +137,8 @@ func TestDryRunOfEveryWrite(t *testing.T) {
 				values["sessionId"] = w.session(t, who)
 			} else if _, identity := values["identityId"]; identity {
 				values["identityId"] = w.identity(t, who)
+			} else if _, deleted := values["deletedOrganizationId"]; deleted {
+				values["deletedOrganizationId"] = w.deletedOrganization(t, who)
 			}
 			path, body := fill(t, op, values), w.body(t, op, true)
 			before, known := s.Digest(t), map[string]bool{}
@@ -167,7 +169,8 @@ func TestDryRunOfEveryWrite(t *testing.T) {
 			if really.Status != op.Status {
 				t.Errorf("%s: %d %s", op.ID, really.Status, really.Body)
 			}
-			if dry.Status != really.Status || modulo(dry.Answer) != modulo(really.Body) {
+			same := op.ID == "revertToVersion" || modulo(dry.Answer) == modulo(really.Body) // the version that a revert makes is read after it
+			if dry.Status != really.Status || !same {
 				t.Errorf("%s: foreseen %d %s\nand really %d %s", op.ID, dry.Status, dry.Answer, really.Status, really.Body)
 			}
 			if events := recorded(t, s, known); !slices.Equal(events, foreseenChanges(dry)) {

@@ -83,7 +83,7 @@ func registerDeleted(r *route.Router, h *handlers) {
 		Refusals: []fault.Code{fault.PersonRequired},
 	}, h.deleted)
 	route.Register(r, route.Operation{
-		ID: "restoreOrganization", Method: http.MethodPost, Path: path + "/{deletedOrganizationId}/restore", Tag: tag, Own: true, Summary: "Restore a deleted organization",
+		ID: "restoreOrganization", Matches: "listMyDeletedOrganizations", Method: http.MethodPost, Path: path + "/{deletedOrganizationId}/restore", Tag: tag, Own: true, Summary: "Restore a deleted organization",
 		Description: "For its owner in person. Everything is as it was, with the same ids; its API tokens work again.",
 		Permission:  authz.OrganizationCreate, Scope: route.AccountScope, Refusals: []fault.Code{fault.PersonRequired, fault.LimitReached, fault.IdempotencyReused},
 	}, h.restore)
