@@ -181,7 +181,7 @@ func (h *pages) deletePage(r *console.Request) (console.FormPage, Organization, 
 			after,
 		},
 		Form: console.Form{
-			Action: r.At(deletes), Button: "Delete " + o.Name, Danger: true, Cancel: r.At(danger),
+			Action: r.At(deletes), Button: "Delete the organization", Danger: true, Cancel: r.At(danger),
 			Fields: []console.Field{{Name: confirm, Label: "Type the name of the organization, " + o.Name + ", to confirm", MustBe: o.Name, Autocomplete: "off", Focus: true}},
 		},
 	}, o, nil
