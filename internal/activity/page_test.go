@@ -74,7 +74,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("the export: %d %v\n%s", file.Status, file.Header, file.Source)
 		}
 		form.Send(t, list+"/export", map[string]string{"format": "pdf"}).Must(t, 400, "Format must be one of the two")
-		hers.Open(t, list).Must(t, 200, "exported the activity of Acme")
+		hers.Open(t, list).Must(t, 200, "exported the events of Acme")
 		part := his.Open(t, list+"/export").Send(t, list+"/export", map[string]string{"format": "csv"})
 		if part.Status != 200 || strings.Contains(part.Source, "secret plans") {
 			t.Errorf("his export: %d\n%s", part.Status, part.Source)

@@ -113,6 +113,7 @@ function palette() {
     if (event.key === "ArrowDown") mark(at + 1);
     else if (event.key === "ArrowUp") mark(at - 1);
     else if (event.key === "Enter" && shown[at]) go(shown[at]);
+    else if (event.key === "Escape") dialog.close();
     else return;
     event.preventDefault();
   });
