@@ -21,7 +21,7 @@ type Row struct {
 	Kind        string     `json:"kind" enum:"member,invitation,api_token" doc:"Who it is about."`
 	ID          string     `json:"id" doc:"The user's or the token's id; empty for an invitation, whose id is a secret."`
 	Name        string     `json:"name" doc:"The e-mail address, or the token's name."`
-	Status      string     `json:"status" enum:"active,disabled,pending,expired,asleep" doc:"disabled: the account is; pending: the rights come with the acceptance; asleep: the token's creator is no member."`
+	Status      string     `json:"status" enum:"active,disabled,pending,expired,asleep" doc:"What keeps it from working now; active where nothing does. Disabled: the account is; pending: the rights come with the acceptance; asleep: the token's creator is no member."`
 	Roles       []string   `json:"roles" doc:"The roles that decide together: an API token has its creator's and its own."`
 	By          string     `json:"by" doc:"The e-mail address of who made the token or sent the invitation."`
 	Since       time.Time  `json:"since" doc:"When they joined, were invited, or when the token was made."`
